@@ -1,0 +1,78 @@
+/*
+ * update-npt: finds each WAN's delegated IPv6 prefix and brings translation,
+ * edge addresses and what hangs on them into the kernel.
+ */
+#include "cli.h"
+#include "log.h"
+#include "reconcile.h"
+
+#include <errno.h>
+
+static const struct cli_program program = {
+	.name = "update-npt",
+	.usage = "[INTERFACE [PREFIX]]",
+	.summary = "Brings IPv6 prefix translation to each WAN's delegated prefix, or to PREFIX.",
+	.changes = true,
+	.max_arguments = 2,
+};
+
+/* The arguments, checked against the site. */
+static int parse_request(const struct cli *cli, const struct config *config,
+			 struct reconcile *request, struct fault *fault)
+{
+	const char *interface = cli->n_arguments > 0 ? cli->arguments[0] : NULL;
+	const char *prefix = cli->n_arguments > 1 ? cli->arguments[1] : NULL;
+
+	if (!interface)
+		return 0;
+	request->only = config_wan_by_interface(config, interface);
+	if (!request->only)
+		return fault_set(fault, -EINVAL,
+				 "update-npt: \"%s\" is not the interface of a WAN in %s",
+				 interface, config->path);
+	if (!prefix)
+		return 0;
+	if (request->only->masquerade6 || request->only->gateway_mode[IPV6] == GATEWAY_NONE)
+		return fault_set(fault, -EINVAL,
+				 "update-npt: %s has no NPT in %s: a prefix is of no use",
+				 interface, config->path);
+	if (prefix_parse(prefix, AF_INET6, &request->prefix) < 0)
+		return fault_set(fault, -EINVAL,
+				 "update-npt: \"%s\" is not an IPv6 prefix like 2001:db8:a::/60",
+				 prefix);
+	return npt_check(config, interface, request->prefix, fault);
+}
+
+static int run(const struct cli *cli, struct fault *fault)
+{
+	_cleanup_(config_done) struct config config = {};
+	struct reconcile request = { .ask_prefixes = true, .dry_run = cli->dry_run };
+	int r;
+
+	r = config_load(cli->config, &config, fault);
+	if (r == 0)
+		r = parse_request(cli, &config, &request, fault);
+	if (r < 0) {
+		log_outcome(r, fault);
+		return EXIT_USAGE;
+	}
+	if (config.debug_logging)
+		log_debug_file(DEBUG_LOG_PATH);
+
+	r = reconcile(&config, &request, fault);
+	if (r < 0)
+		return log_outcome(r, fault);
+	return cli->check && r == RECONCILE_CHANGED ? EXIT_WOULD_CHANGE : EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct fault fault = {};
+	struct cli cli;
+	int r;
+
+	r = cli_parse(&program, argc, argv, &cli);
+	if (r == CLI_RUN)
+		r = run(&cli, &fault);
+	return cli_exit(r);
+}

@@ -1,0 +1,89 @@
+#include "cli.h"
+
+#include "config.h"
+#include "log.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+static void print_help(const struct cli_program *program)
+{
+	printf("Usage: %s [OPTION]... %s\n%s\n\n", program->name, program->usage, program->summary);
+	printf("  --config FILE  the site (default %s)\n", CONFIG_PATH);
+	if (program->changes) {
+		puts("  --dry-run      print what would change, change nothing");
+		puts("  --check        like --dry-run; exit status 3 if anything would change");
+	}
+	puts("  --verbose      tell each step on stderr");
+	puts("  --version      print the version");
+	puts("  --help         print this");
+}
+
+static int usage(const struct cli_program *program, const char *what, const char *word)
+{
+	log_event(LOG_ERR, "usage", "%s: %s%s (try --help)", program->name, what, word);
+	return CLI_USAGE;
+}
+
+int cli_parse(const struct cli_program *program, int argc, char **argv, struct cli *ret)
+{
+	enum { CONFIG = 256, DRY_RUN, CHECK, VERBOSE, VERSION, HELP };
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, CONFIG },
+		{ "verbose", no_argument, NULL, VERBOSE },
+		{ "version", no_argument, NULL, VERSION },
+		{ "help", no_argument, NULL, HELP },
+		{ "dry-run", no_argument, NULL, DRY_RUN },
+		{ "check", no_argument, NULL, CHECK },
+		{},
+	};
+	struct cli cli = { .config = CONFIG_PATH };
+	int c;
+
+	log_setup(program->name, false);
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+		const char *word = argv[optind - 1];
+
+		if (c == ':')
+			return usage(program, word, " needs a value");
+		if (c == '?' || (!program->changes && (c == DRY_RUN || c == CHECK)))
+			return usage(program, "unknown option ", word);
+		if (c == CONFIG)
+			cli.config = optarg;
+		if (c == DRY_RUN || c == CHECK)
+			cli.dry_run = true;
+		if (c == CHECK)
+			cli.check = true;
+		if (c == VERBOSE)
+			cli.verbose = true;
+		if (c == HELP) {
+			print_help(program);
+			return CLI_DONE;
+		}
+		if (c == VERSION) {
+			printf("%s (mwan) %s\n", program->name, MWAN_VERSION);
+			return CLI_DONE;
+		}
+	}
+
+	cli.arguments = argv + optind;
+	cli.n_arguments = argc - optind;
+	if (cli.n_arguments > program->max_arguments)
+		return usage(program,
+			     "one argument too many: ", cli.arguments[program->max_arguments]);
+
+	log_setup(program->name, cli.verbose);
+	*ret = cli;
+	return CLI_RUN;
+}
+
+int cli_exit(int r)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_event(LOG_ERR, "output", "standard output: %m");
+		return EXIT_FAILED;
+	}
+	return r < 0 ? EXIT_FAILED : r;
+}

@@ -1,0 +1,56 @@
+#include "networkd.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static bool parse_entry(json_t *entry, struct prefix *ret)
+{
+	json_t *bytes = json_object_get(entry, "Prefix");
+	json_int_t len = json_integer_value(json_object_get(entry, "PrefixLength"));
+	struct prefix prefix = { .addr.family = AF_INET6 };
+
+	if (json_array_size(bytes) != 16 || len < 1 || len > 128)
+		return false;
+	for (size_t i = 0; i < 16; i++)
+		prefix.addr.bytes[i] = json_integer_value(json_array_get(bytes, i));
+	prefix.len = len;
+	*ret = prefix;
+	return true;
+}
+
+/* A lifetime is the time of boot at which it ends; without one it does not. */
+static bool is_over(json_t *entry, const char *key, uint64_t now_us)
+{
+	json_t *until = json_object_get(entry, key);
+
+	return json_is_integer(until) && (uint64_t)json_integer_value(until) <= now_us;
+}
+
+enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
+				     unsigned max_len, struct prefix *ret)
+{
+	json_t *root = json_loads(json, 0, NULL), *entry;
+	int best = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(root, "DHCPv6Client"), "Prefixes"), i,
+			   entry)
+	{
+		bool preferred = !is_over(entry, "PreferredLifetimeUSec", now_us);
+		struct prefix prefix;
+		int rank;
+
+		if (!parse_entry(entry, &prefix) || is_over(entry, "ValidLifetimeUSec", now_us))
+			continue;
+		rank = prefix.len > max_len			     ? 1
+		       : !preferred				     ? 2
+		       : current.len && !prefix_cmp(prefix, current) ? 4
+								     : 3;
+		if (rank > best) {
+			best = rank;
+			*ret = prefix;
+		}
+	}
+	json_decref(root);
+	return best ? DELEGATION_FOUND : DELEGATION_NONE;
+}

@@ -1,0 +1,21 @@
+/*
+ * The few small files that mwan keeps: read whole, written so that a reader
+ * finds the old content or the new, and the lock under which runs take turns.
+ */
+#pragma once
+
+#include "fault.h"
+
+#define RUN_DIR "/run/mwan"
+
+/* The whole file as a string (owned by the caller). -ENOENT when there is none. */
+int file_read(const char *path, char **ret);
+
+/* Replaces the file in one rename; makes its folder (one level) if need be. */
+int file_write(const char *path, const char *text, struct fault *fault);
+
+/*
+ * Waits for its turn. Returns a descriptor that holds the lock until it is
+ * closed or the process ends, or a negative errno.
+ */
+int run_lock(struct fault *fault);

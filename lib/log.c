@@ -1,0 +1,105 @@
+#include "log.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+static const char *program_name = "mwan";
+static bool show_debug;
+static FILE *debug_file;
+static char trace_id[64];
+
+void log_setup(const char *program, bool verbose)
+{
+	program_name = program;
+	show_debug = verbose;
+}
+
+static void read_trace_id(void)
+{
+	_cleanup_(fclosep) FILE *f = fopen(TRACE_ID_PATH, "re");
+
+	if (f && fgets(trace_id, sizeof(trace_id), f))
+		trace_id[strcspn(trace_id, "\n")] = '\0';
+}
+
+void log_debug_file(const char *path)
+{
+	read_trace_id();
+	debug_file = fopen(path, "ae");
+	if (!debug_file)
+		log_event(LOG_WARNING, "debug-log", "%s: %m; events go to stderr only", path);
+}
+
+/* The event's own fields are the key=value words of its message. */
+static void add_fields(json_t *line, const char *message)
+{
+	_cleanup_(freep) char *words = strdup(message);
+	char *rest = words;
+
+	for (char *word; rest && (word = strsep(&rest, " "));) {
+		char *equals = strchr(word, '=');
+
+		if (!equals || equals == word)
+			continue;
+		*equals = '\0';
+		if (!json_object_get(line, word))
+			json_object_set_new(line, word, json_string(equals + 1));
+	}
+}
+
+static void write_json(int level, const char *event, const char *message)
+{
+	static const char *const levels[] = { "emerg",	 "alert",  "crit", "error",
+					      "warning", "notice", "info", "debug" };
+	char stamp[32], when[64];
+	struct timespec now;
+	json_t *line = json_object();
+	struct tm utc;
+	char *text;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(when, sizeof(when), "%s.%06ldZ", stamp, now.tv_nsec / 1000);
+
+	json_object_set_new(line, "time", json_string(when));
+	json_object_set_new(line, "level", json_string(levels[level & LOG_PRIMASK]));
+	json_object_set_new(line, "traceId", json_string(trace_id));
+	json_object_set_new(line, "program", json_string(program_name));
+	json_object_set_new(line, "event", json_string(event));
+	json_object_set_new(line, "message", json_string(message));
+	add_fields(line, message);
+
+	text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	if (text) {
+		/* One write a line: programs append to the same file at once. */
+		fprintf(debug_file, "%s\n", text);
+		fflush(debug_file);
+	}
+	free(text);
+	json_decref(line);
+}
+
+void log_event(int level, const char *event, const char *format, ...)
+{
+	char message[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+
+	if (level < LOG_DEBUG || show_debug)
+		fprintf(stderr, "<%d>%s\n", level, message);
+	if (debug_file)
+		write_json(level, event, message);
+}
+
+int log_outcome(int r, const struct fault *fault)
+{
+	if (r < 0)
+		log_event(LOG_ERR, "failed", "%s", fault->text[0] ? fault->text : strerror(-r));
+	return r;
+}

@@ -1,0 +1,28 @@
+/*
+ * Events: one line each on stderr with a <N> priority that journald reads,
+ * and, with debug_logging, one JSON object a line in /var/log/mwan-debug.log.
+ */
+#pragma once
+
+#include "fault.h"
+
+#include <stdbool.h>
+#include <syslog.h>
+
+#define DEBUG_LOG_PATH "/var/log/mwan-debug.log"
+#define TRACE_ID_PATH "/run/mwan-trace-id"
+
+/* program: what the events are told to come from; verbose: LOG_DEBUG reaches stderr too. */
+void log_setup(const char *program, bool verbose);
+
+/* From now on events are also appended to the debug log, with the trace id. */
+void log_debug_file(const char *path);
+
+/*
+ * One event: its name, and the words after it for stderr. "key=value" words become
+ * fields of the JSON object.
+ */
+void log_event(int level, const char *event, const char *format, ...) _printf_(3, 4);
+
+/* Logs the fault as an error if r is negative, and returns r. */
+int log_outcome(int r, const struct fault *fault);

@@ -1,0 +1,117 @@
+#include "networkd.h"
+
+#include "log.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+
+#define TIMEOUT_US 2000000
+
+/*
+ * libsystemd is loaded when it is needed: it and what it brings along take longer
+ * to load than most runs of mwan take altogether.
+ */
+#define FUNCTIONS(f)                                                                               \
+	f(sd_bus_open_system) f(sd_bus_message_new_method_call) f(sd_bus_message_set_auto_start)   \
+		f(sd_bus_message_append) f(sd_bus_call) f(sd_bus_message_read)                     \
+			f(sd_bus_message_unref) f(sd_bus_error_free) f(sd_bus_flush_close_unref)
+
+struct networkd {
+	void *library;
+	sd_bus *bus;
+	bool tried;
+#define DECLARE(name) __typeof__(name) *name;
+	FUNCTIONS(DECLARE)
+};
+
+static int load(struct networkd *n)
+{
+	n->library = dlopen("libsystemd.so.0", RTLD_LAZY | RTLD_LOCAL);
+	if (!n->library)
+		return -ENOENT;
+#define RESOLVE(name)                                                                              \
+	n->name = (__typeof__(n->name))dlsym(n->library, #name);                                   \
+	if (!n->name)                                                                              \
+		return -ENOSYS;
+	FUNCTIONS(RESOLVE)
+	return 0;
+}
+
+static void connect_once(struct networkd *n)
+{
+	if (n->tried)
+		return;
+	n->tried = true;
+	if (load(n) < 0 || n->sd_bus_open_system(&n->bus) < 0) {
+		n->bus = NULL;
+		log_event(LOG_DEBUG, "networkd", "no system bus: networkd can't be asked");
+	}
+}
+
+struct networkd *networkd_open(void)
+{
+	return calloc(1, sizeof(struct networkd));
+}
+
+void networkd_close(struct networkd *n)
+{
+	if (!n)
+		return;
+	if (n->bus)
+		n->sd_bus_flush_close_unref(n->bus);
+	if (n->library)
+		dlclose(n->library);
+	free(n);
+}
+
+/* The JSON of the link; NULL when nobody answers. Owned by the caller. */
+static char *describe_link(struct networkd *n, unsigned ifindex)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *call = NULL, *answer = NULL;
+	const char *json = NULL;
+	char *copy = NULL;
+	int r;
+
+	r = n->sd_bus_message_new_method_call(n->bus, &call, "org.freedesktop.network1",
+					      "/org/freedesktop/network1",
+					      "org.freedesktop.network1.Manager", "DescribeLink");
+	if (r >= 0)
+		r = n->sd_bus_message_set_auto_start(call, 0);
+	if (r >= 0)
+		r = n->sd_bus_message_append(call, "i", (int)ifindex);
+	if (r >= 0)
+		r = n->sd_bus_call(n->bus, call, TIMEOUT_US, &error, &answer);
+	if (r >= 0)
+		r = n->sd_bus_message_read(answer, "s", &json);
+	if (r >= 0)
+		copy = strdup(json);
+	else
+		log_event(LOG_DEBUG, "networkd", "networkd does not answer: %s",
+			  error.message ? error.message : strerror(-r));
+
+	n->sd_bus_error_free(&error);
+	n->sd_bus_message_unref(answer);
+	n->sd_bus_message_unref(call);
+	return copy;
+}
+
+enum delegation networkd_delegation(struct networkd *networkd, unsigned ifindex,
+				    struct prefix current, unsigned max_len, struct prefix *ret)
+{
+	_cleanup_(freep) char *json = NULL;
+	struct timespec now;
+
+	connect_once(networkd);
+	if (!networkd->bus)
+		return DELEGATION_UNKNOWN;
+	json = describe_link(networkd, ifindex);
+	if (!json)
+		return DELEGATION_UNKNOWN;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return delegation_from_json(json, now.tv_sec * 1000000ULL + now.tv_nsec / 1000, current,
+				    max_len, ret);
+}

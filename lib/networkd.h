@@ -1,0 +1,36 @@
+/*
+ * The live DHCPv6 delegation of a link, as systemd-networkd tells it on D-Bus.
+ */
+#pragma once
+
+#include "fault.h"
+#include "prefix.h"
+
+enum delegation {
+	DELEGATION_UNKNOWN, /* networkd is not there to ask */
+	DELEGATION_NONE,    /* it is, and there is no prefix */
+	DELEGATION_FOUND,
+};
+
+struct networkd;
+
+/* Connects at the first question; free with networkd_close(). NULL: no memory. */
+struct networkd *networkd_open(void);
+void networkd_close(struct networkd *networkd);
+
+static inline void networkd_closep(struct networkd **networkd)
+{
+	networkd_close(*networkd);
+}
+
+/*
+ * The link's delegation that fits max_len bits: `current` while it is offered and
+ * preferred, else the first preferred one, else the first valid one. When all are longer
+ * than max_len, the first of them, for npt_check() to refuse by its name.
+ */
+enum delegation networkd_delegation(struct networkd *networkd, unsigned ifindex,
+				    struct prefix current, unsigned max_len, struct prefix *ret);
+
+/* The same, of one answer of DescribeLink; now_us: CLOCK_BOOTTIME. Pure. */
+enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
+				     unsigned max_len, struct prefix *ret);

@@ -1,0 +1,40 @@
+/*
+ * Each WAN's delegated IPv6 prefix, and what of it is used.
+ */
+#pragma once
+
+#include "config.h"
+
+/* len 0: the WAN has none. By the WAN's index. */
+struct npt_state {
+	struct prefix *delegated; /* owned */
+};
+
+static inline void npt_state_done(struct npt_state *npt)
+{
+	free(npt->delegated);
+	*npt = (struct npt_state){};
+}
+
+/* True when the WAN translates with NPT and has a prefix for it. */
+bool npt_active(const struct config *config, const struct npt_state *npt, size_t wan);
+
+/* The WAN's block that lan.prefix6 maps to: the delegation's first of that length. */
+struct prefix npt_outside(const struct config *config, const struct npt_state *npt, size_t wan);
+
+/* The WAN's edge: the block's ::1, mapped to router6. */
+struct addr npt_edge(const struct config *config, const struct npt_state *npt, size_t wan);
+
+/* True when IPv6 is masqueraded on this WAN: as configured, or for want of a prefix. */
+bool npt_masquerades(const struct config *config, const struct npt_state *npt, size_t wan);
+
+/*
+ * 0, or -EINVAL with the reason when this delegation can't carry lan.prefix6: shorter
+ * blocks hold it, longer ones don't, and bits beyond the length are a mistake.
+ */
+int npt_check(const struct config *config, const char *wan, struct prefix delegated,
+	      struct fault *fault);
+
+/* The prefixes last used, as update-npt recorded them. A missing file means none. */
+int npt_state_read(const struct config *config, struct npt_state *ret, struct fault *fault);
+int npt_state_write(const struct config *config, const struct npt_state *npt, struct fault *fault);

@@ -1,0 +1,306 @@
+#include "observe_facts.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <string.h>
+
+struct look {
+	const struct config *config;
+	struct facts *facts;
+	struct nl_sock *sk;
+	/* Default routes that name a nexthop object by its id only; resolved at the end. */
+	struct unresolved {
+		uint32_t id, metric;
+		enum family family;
+	} * unresolved;
+	size_t n_unresolved;
+};
+
+static struct link_fact *link_by_name(struct look *look, const char *name)
+{
+	if (strcmp(name, look->config->lan.interface) == 0)
+		return &look->facts->lan;
+	for (size_t i = 0; i < look->facts->n_wans; i++)
+		if (strcmp(name, look->config->wans[i].interface) == 0)
+			return &look->facts->wans[i].link;
+	return NULL;
+}
+
+static struct link_fact *link_by_index(struct look *look, unsigned index)
+{
+	if (look->facts->lan.link.index == index)
+		return &look->facts->lan;
+	for (size_t i = 0; i < look->facts->n_wans; i++)
+		if (look->facts->wans[i].link.link.index == index)
+			return &look->facts->wans[i].link;
+	return NULL;
+}
+
+static struct wan_facts *wan_by_index(struct look *look, unsigned index)
+{
+	for (size_t i = 0; i < look->facts->n_wans; i++)
+		if (look->facts->wans[i].link.link.index == index)
+			return &look->facts->wans[i];
+	return NULL;
+}
+
+static int on_link(struct nlmsghdr *message, void *arg)
+{
+	struct ifinfomsg *info = nlmsg_data(message);
+	struct nlattr *name = nlmsg_find_attr(message, sizeof(*info), IFLA_IFNAME);
+	struct look *look = arg;
+	struct link_fact *link;
+
+	if (message->nlmsg_type != RTM_NEWLINK || !name)
+		return 0;
+	link = link_by_name(look, nla_get_string(name));
+	if (!link)
+		return 0;
+
+	link->link.index = info->ifi_index;
+	snprintf(link->link.name, sizeof(link->link.name), "%s", nla_get_string(name));
+	link->up = info->ifi_flags & IFF_UP;
+	/* RUNNING, not LOWER_UP: a link that waits for 802.1X is dormant. */
+	link->carrier = info->ifi_flags & IFF_RUNNING;
+	return 0;
+}
+
+static int on_address(struct nlmsghdr *message, void *arg)
+{
+	struct ifaddrmsg *info = nlmsg_data(message);
+	struct nlattr *tb[IFA_MAX + 1];
+	struct look *look = arg;
+	struct link_fact *link;
+	struct prefix *v, at;
+
+	if (message->nlmsg_type != RTM_NEWADDR ||
+	    (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
+		return 0;
+	link = link_by_index(look, info->ifa_index);
+	if (!link || nlmsg_parse(message, sizeof(*info), tb, IFA_MAX, NULL) < 0)
+		return 0;
+	if (tb[IFA_PROTO] && nla_get_u8(tb[IFA_PROTO]) == RTPROT_MWAN)
+		return 0;
+
+	/* IFA_ADDRESS is the peer on point-to-point links; ours is IFA_LOCAL. */
+	at.addr = netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], info->ifa_family);
+	at.len = info->ifa_prefixlen;
+	if (!at.addr.family || addr_is_linklocal(at.addr))
+		return 0;
+
+	v = reallocarray(link->addresses, link->n_addresses + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	link->addresses = v;
+	v[link->n_addresses++] = at;
+	return 0;
+}
+
+/* One way out by default: keep the one with the lowest metric of each WAN. */
+static void see_gateway(struct look *look, unsigned oif, enum family family, struct addr via,
+			uint32_t metric)
+{
+	struct wan_facts *wan = wan_by_index(look, oif);
+	size_t i = wan - look->facts->wans;
+	struct gateway_fact *gateway;
+
+	if (!wan || look->config->wans[i].gateway_mode[family] != GATEWAY_AUTO)
+		return;
+	gateway = &wan->gateway[family];
+	if (gateway->present && gateway->metric <= metric)
+		return;
+	*gateway = (struct gateway_fact){ true, via, metric };
+}
+
+static struct addr attrs_via(struct nlattr *gateway, struct nlattr *via, int family)
+{
+	struct rtvia *rtvia;
+
+	if (gateway)
+		return netlink_addr(gateway, family);
+	if (!via || nla_len(via) < (int)sizeof(*rtvia))
+		return (struct addr){};
+	/* An IPv4 route over an IPv6 next hop (RFC 5549). */
+	rtvia = nla_data(via);
+	struct addr addr = { .family = rtvia->rtvia_family };
+
+	if (nla_len(via) < (int)(sizeof(*rtvia) + addr_size(rtvia->rtvia_family)))
+		return (struct addr){};
+	memcpy(addr.bytes, rtvia->rtvia_addr, addr_size(rtvia->rtvia_family));
+	return addr;
+}
+
+static void see_multipath(struct look *look, struct nlattr *multipath, enum family family,
+			  uint32_t metric)
+{
+	struct rtnexthop *hop = nla_data(multipath);
+	int left = nla_len(multipath);
+
+	while (left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) &&
+	       hop->rtnh_len <= left) {
+		struct nlattr *tb[RTA_MAX + 1];
+
+		if (nla_parse(tb, RTA_MAX, (struct nlattr *)RTNH_DATA(hop),
+			      hop->rtnh_len - sizeof(*hop), NULL) == 0)
+			see_gateway(look, hop->rtnh_ifindex, family,
+				    attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], family_af(family)),
+				    metric);
+		left -= NLMSG_ALIGN(hop->rtnh_len);
+		hop = RTNH_NEXT(hop);
+	}
+}
+
+static int remember_nexthop(struct look *look, uint32_t id, enum family family, uint32_t metric)
+{
+	struct unresolved *v;
+
+	v = reallocarray(look->unresolved, look->n_unresolved + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	look->unresolved = v;
+	v[look->n_unresolved++] = (struct unresolved){ id, metric, family };
+	return 0;
+}
+
+static int on_route(struct nlmsghdr *message, void *arg)
+{
+	struct rtmsg *info = nlmsg_data(message);
+	enum family family = info->rtm_family == AF_INET ? IPV4 : IPV6;
+	struct nlattr *tb[RTA_MAX + 1];
+	struct look *look = arg;
+	uint32_t metric;
+
+	/* Most of a full table is passed over here, unparsed. */
+	if (message->nlmsg_type != RTM_NEWROUTE || info->rtm_dst_len != 0 ||
+	    info->rtm_type != RTN_UNICAST || info->rtm_protocol == RTPROT_MWAN ||
+	    info->rtm_table != RT_TABLE_MAIN)
+		return 0;
+	if (nlmsg_parse(message, sizeof(*info), tb, RTA_MAX, NULL) < 0)
+		return 0;
+
+	metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
+	if (tb[RTA_MULTIPATH])
+		see_multipath(look, tb[RTA_MULTIPATH], family, metric);
+	else if (tb[RTA_OIF])
+		see_gateway(look, nla_get_u32(tb[RTA_OIF]), family,
+			    attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], info->rtm_family), metric);
+	else if (tb[RTA_NH_ID])
+		return remember_nexthop(look, nla_get_u32(tb[RTA_NH_ID]), family, metric);
+	return 0;
+}
+
+/*
+ * Routes over nexthop objects name their gateways themselves, unless
+ * net.ipv4.nexthop_compat_mode is 0.
+ */
+struct nexthop_request {
+	struct look *look;
+	const struct unresolved *route;
+	uint32_t members[64];
+	size_t n_members;
+};
+
+static int on_nexthop(struct nlmsghdr *message, void *arg)
+{
+	struct nhmsg *info = nlmsg_data(message);
+	struct nexthop_request *request = arg;
+	struct nlattr *tb[NHA_MAX + 1];
+
+	if (message->nlmsg_type != RTM_NEWNEXTHOP ||
+	    nlmsg_parse(message, sizeof(*info), tb, NHA_MAX, NULL) < 0)
+		return 0;
+	if (tb[NHA_GROUP]) {
+		struct nexthop_grp *group = nla_data(tb[NHA_GROUP]);
+
+		for (size_t i = 0; i < nla_len(tb[NHA_GROUP]) / sizeof(*group) &&
+				   request->n_members < ARRAY_SIZE(request->members);
+		     i++)
+			request->members[request->n_members++] = group[i].id;
+	} else if (tb[NHA_OIF]) {
+		see_gateway(request->look, nla_get_u32(tb[NHA_OIF]), request->route->family,
+			    netlink_addr(tb[NHA_GATEWAY], info->nh_family), request->route->metric);
+	}
+	return 0;
+}
+
+static int get_nexthop(struct nexthop_request *request, uint32_t id)
+{
+	_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNEXTHOP, 0);
+	struct nhmsg header = {};
+
+	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, NHA_ID, id) < 0)
+		return -ENOMEM;
+	int r = netlink_get(request->look->sk, msg, on_nexthop, request);
+
+	return r == -ENOENT ? 0 : r; /* gone meanwhile, and so is its route */
+}
+
+static int resolve_nexthop(struct look *look, const struct unresolved *route)
+{
+	struct nexthop_request request = { .look = look, .route = route };
+	int r = get_nexthop(&request, route->id);
+
+	for (size_t i = 0; i < request.n_members && r == 0; i++)
+		r = get_nexthop(&request, request.members[i]);
+	return r;
+}
+
+static void see_fixed_gateways(struct look *look)
+{
+	for (size_t i = 0; i < look->facts->n_wans; i++)
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			if (look->config->wans[i].gateway_mode[family] == GATEWAY_FIXED &&
+			    look->facts->wans[i].link.up)
+				look->facts->wans[i].gateway[family] = (struct gateway_fact){
+					true, look->config->wans[i].gateway[family], 0
+				};
+}
+
+static int dump_all(struct look *look)
+{
+	struct ifinfomsg links = { .ifi_family = AF_UNSPEC };
+	struct ifaddrmsg addresses = { .ifa_family = AF_UNSPEC };
+	struct rtmsg routes = { .rtm_table = RT_TABLE_MAIN };
+	int r;
+
+	r = netlink_dump(look->sk, RTM_GETLINK, &links, sizeof(links), on_link, look);
+	if (r == 0)
+		r = netlink_dump(look->sk, RTM_GETADDR, &addresses, sizeof(addresses), on_address,
+				 look);
+	for (enum family family = 0; family < N_FAMILIES && r == 0; family++) {
+		routes.rtm_family = family_af(family);
+		r = netlink_dump(look->sk, RTM_GETROUTE, &routes, sizeof(routes), on_route, look);
+	}
+	for (size_t i = 0; i < look->n_unresolved && r == 0; i++)
+		r = resolve_nexthop(look, &look->unresolved[i]);
+	return r;
+}
+
+int observe_facts(struct nl_sock *sk, const struct config *config, struct facts *ret,
+		  struct fault *fault)
+{
+	_cleanup_(facts_done) struct facts facts = {};
+	struct look look = { .config = config, .facts = &facts, .sk = sk };
+	int r;
+
+	facts.wans = calloc(config->n_wans, sizeof(*facts.wans));
+	if (!facts.wans)
+		return -ENOMEM;
+	facts.n_wans = config->n_wans;
+
+	r = dump_all(&look);
+	free(look.unresolved);
+	if (r < 0 && r != -EAGAIN)
+		return fault_set(fault, r, "links, addresses and routes: %s", strerror(-r));
+	if (r < 0)
+		return r;
+
+	see_fixed_gateways(&look);
+	*ret = TAKE(facts);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * One run: look, decide, change. Every program that changes the kernel does it
+ * through here, and brings all of it to what the site wants.
+ */
+#pragma once
+
+#include "config.h"
+#include "npt.h"
+
+struct reconcile {
+	/* What update-npt was asked; update-routes leaves these at their zero. */
+	bool ask_prefixes;	     /* look for the prefixes anew, not only where we kept them */
+	const struct wan_conf *only; /* of this WAN; NULL: of each */
+	struct prefix prefix;	     /* with `only`: use this one; len 0: look */
+
+	bool dry_run; /* print the plan on stdout instead of carrying it out */
+};
+
+enum {
+	RECONCILED = 0,	   /* nothing was to be done */
+	RECONCILE_CHANGED, /* it was done, or would be */
+};
+
+/*
+ * Takes its turn (a lock that runs share), and repeats when the kernel changes
+ * under its hands. On failure the kernel is as it was, as far as addresses, routes and
+ * rules could be put back.
+ */
+int reconcile(const struct config *config, const struct reconcile *request, struct fault *fault);

@@ -1,0 +1,287 @@
+#include "router6.h"
+
+#include "log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <netinet/icmp6.h>
+#include <netlink/attr.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+struct neighbour {
+	struct addr addr;
+	uint8_t mac[8];
+	int mac_len;
+};
+
+struct neighbours {
+	struct neighbour *v; /* owned; only those with a hardware address */
+	size_t n;
+};
+
+static void neighbours_done(struct neighbours *neighbours)
+{
+	free(neighbours->v);
+	*neighbours = (struct neighbours){};
+}
+
+static int on_neighbour(struct nlmsghdr *message, void *arg)
+{
+	struct ndmsg *info = nlmsg_data(message);
+	struct nlattr *tb[NDA_MAX + 1];
+	struct neighbours *neighbours = arg;
+	struct neighbour *v;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH ||
+	    (info->ndm_state & (NUD_FAILED | NUD_INCOMPLETE)) ||
+	    nlmsg_parse(message, sizeof(*info), tb, NDA_MAX, NULL) < 0 || !tb[NDA_LLADDR] ||
+	    nla_len(tb[NDA_LLADDR]) > 8)
+		return 0;
+
+	v = reallocarray(neighbours->v, neighbours->n + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	neighbours->v = v;
+	v[neighbours->n] = (struct neighbour){
+		.addr = netlink_addr(tb[NDA_DST], info->ndm_family),
+		.mac_len = nla_len(tb[NDA_LLADDR]),
+	};
+	memcpy(v[neighbours->n++].mac, nla_data(tb[NDA_LLADDR]), nla_len(tb[NDA_LLADDR]));
+	return 0;
+}
+
+static int observe_neighbours(struct nl_sock *sk, unsigned ifindex, struct neighbours *ret)
+{
+	_cleanup_(neighbours_done) struct neighbours neighbours = {};
+	static const int families[] = { AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0; i++) {
+		_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNEIGH, 0);
+		struct ndmsg header = { .ndm_family = families[i] };
+
+		if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+		    nla_put_u32(msg, NDA_IFINDEX, ifindex) < 0)
+			return -ENOMEM;
+		r = netlink_dump_msg(sk, msg, on_neighbour, &neighbours);
+		/* Neighbours come and go all the time; any set of them will do. */
+		if (r == -EAGAIN)
+			r = 0;
+	}
+	if (r == 0)
+		*ret = TAKE(neighbours);
+	return r;
+}
+
+static const struct neighbour *find(const struct neighbours *neighbours, struct addr addr)
+{
+	for (size_t i = 0; addr.family && i < neighbours->n; i++)
+		if (addr_cmp(neighbours->v[i].addr, addr) == 0)
+			return &neighbours->v[i];
+	return NULL;
+}
+
+static bool same_mac(const struct neighbour *a, const struct neighbour *b)
+{
+	return a->mac_len == b->mac_len && memcmp(a->mac, b->mac, a->mac_len) == 0;
+}
+
+/* The machine that is OPNsense: the one that has its configured addresses. */
+static const struct neighbour *find_router(const struct config *config,
+					   const struct neighbours *neighbours)
+{
+	const struct neighbour *router = find(neighbours, config->lan.router4);
+
+	return router ? router : find(neighbours, config->lan.router6);
+}
+
+static struct addr linklocal_of(const struct neighbours *neighbours, const struct neighbour *router)
+{
+	for (size_t i = 0; router && i < neighbours->n; i++) {
+		const struct neighbour *it = &neighbours->v[i];
+
+		if (it->addr.family == AF_INET6 && addr_is_linklocal(it->addr) &&
+		    same_mac(it, router))
+			return it->addr;
+	}
+	return (struct addr){};
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* A datagram to the discard port makes the kernel look for the address on the link. */
+static void solicit(const struct config *config, unsigned ifindex, struct addr addr)
+{
+	_cleanup_(closep) int fd = -1;
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+				    .sin6_addr = addr.in6,
+				    .sin6_port = htons(9),
+				    .sin6_scope_id = ifindex };
+	struct sockaddr_in to4 = { .sin_family = AF_INET,
+				   .sin_addr = addr.in,
+				   .sin_port = htons(9) };
+
+	if (!addr.family)
+		return;
+	fd = socket(addr.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, config->lan.interface,
+				 strlen(config->lan.interface)) < 0)
+		return;
+	/* Whether it arrives does not matter. */
+	if (addr.family == AF_INET6)
+		(void)!sendto(fd, "", 0, 0, (struct sockaddr *)&to6, sizeof(to6));
+	else
+		(void)!sendto(fd, "", 0, 0, (struct sockaddr *)&to4, sizeof(to4));
+}
+
+static int open_echo(const struct config *config)
+{
+	_cleanup_(closep) int fd = -1;
+	struct icmp6_filter filter;
+	int off = 0;
+
+	fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
+	ICMP6_FILTER_SETBLOCKALL(&filter);
+	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+	if (fd < 0 || setsockopt(fd, SOL_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter)) < 0 ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &off, sizeof(off)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, config->lan.interface,
+		       strlen(config->lan.interface)) < 0)
+		return -errno;
+
+	int taken = fd;
+
+	fd = -1;
+	return taken;
+}
+
+/* Asks all nodes on the link; each answer comes from a link-local address. */
+static void send_echo(int fd, unsigned ifindex, uint16_t id)
+{
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_scope_id = ifindex };
+	struct {
+		struct icmp6_hdr header;
+		char data[56];
+	} echo = { .header = { .icmp6_type = ICMP6_ECHO_REQUEST, .icmp6_id = htons(id) } };
+
+	inet_pton(AF_INET6, "ff02::1", &to.sin6_addr);
+	(void)!sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&to, sizeof(to));
+}
+
+/* The source of an answer to our question; AF_UNSPEC: none within the time. */
+static struct addr next_answer(int fd, uint16_t id, uint64_t deadline)
+{
+	for (uint64_t now = now_ms(); now < deadline; now = now_ms()) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		struct sockaddr_in6 from = {};
+		socklen_t size = sizeof(from);
+		struct icmp6_hdr header;
+		struct addr addr = { .family = AF_INET6 };
+
+		if (poll(&wait, 1, deadline - now) <= 0)
+			continue;
+		if (recvfrom(fd, &header, sizeof(header), 0, (struct sockaddr *)&from, &size) <
+			    (ssize_t)sizeof(header) ||
+		    header.icmp6_id != htons(id))
+			continue;
+		addr.in6 = from.sin6_addr;
+		if (addr_is_linklocal(addr))
+			return addr;
+	}
+	return (struct addr){};
+}
+
+/*
+ * Asks again every 250 ms. An answer counts when it comes from the machine with
+ * OPNsense's addresses; while that machine is unknown, being the only one
+ * to answer is enough in the end.
+ */
+static int discover(struct nl_sock *sk, const struct config *config, unsigned ifindex,
+		    struct addr *ret)
+{
+	uint64_t deadline = now_ms() + ROUTER6_WAIT_MS;
+	uint16_t id = getpid();
+	struct addr only = {};
+	bool several = false;
+	_cleanup_(closep) int fd = open_echo(config);
+
+	if (fd < 0)
+		return fd;
+	while (now_ms() < deadline) {
+		uint64_t pause = now_ms() + 250;
+
+		solicit(config, ifindex, config->lan.router4);
+		solicit(config, ifindex, config->lan.router6);
+		send_echo(fd, ifindex, id);
+		for (;;) {
+			_cleanup_(neighbours_done) struct neighbours neighbours = {};
+			struct addr answer =
+				next_answer(fd, id, pause < deadline ? pause : deadline);
+			int r = observe_neighbours(sk, ifindex, &neighbours);
+
+			if (r < 0)
+				return r;
+			*ret = linklocal_of(&neighbours, find_router(config, &neighbours));
+			if (ret->family)
+				return 0;
+			if (!answer.family)
+				break;
+			several |= only.family && addr_cmp(only, answer) != 0;
+			only = answer;
+		}
+	}
+	if (several)
+		log_event(LOG_WARNING, "router6",
+			  "%s: several machines answer and none has router4 or router6: "
+			  "set router6_linklocal",
+			  config->lan.interface);
+	*ret = several ? (struct addr){} : only;
+	return 0;
+}
+
+int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current,
+		    struct facts *facts, struct fault *fault)
+{
+	_cleanup_(neighbours_done) struct neighbours neighbours = {};
+	const struct neighbour *router, *known;
+	unsigned ifindex = facts->lan.link.index;
+	int r;
+
+	facts->router6_linklocal = config->lan.router6_linklocal;
+	if (config->lan.prefix6.len == 0 || facts->router6_linklocal.family)
+		return 0;
+	facts->router6_linklocal = current;
+	if (!facts->lan.up || !facts->lan.carrier)
+		return 0;
+
+	r = observe_neighbours(sk, ifindex, &neighbours);
+	if (r < 0)
+		return fault_set(fault, r, "neighbours of %s: %s", config->lan.interface,
+				 strerror(-r));
+	router = find_router(config, &neighbours);
+	known = find(&neighbours, current);
+	/* OPNsense is silent, or is where it was. */
+	if (current.family && (!router || (known && same_mac(known, router))))
+		return 0;
+
+	struct addr found = linklocal_of(&neighbours, router);
+
+	if (!found.family)
+		r = discover(sk, config, ifindex, &found);
+	if (r < 0)
+		return fault_set(fault, r, "%s: looking for router6_linklocal: %s",
+				 config->lan.interface, strerror(-r));
+	if (found.family)
+		facts->router6_linklocal = found;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * OPNsense's link-local address on the LAN link: where downstream IPv6 goes.
+ */
+#pragma once
+
+#include "facts.h"
+#include "nl.h"
+
+#define ROUTER6_WAIT_MS 2000
+
+/*
+ * Fills facts->router6_linklocal: the configured one; else `current` (ours from the
+ * kernel, or AF_UNSPEC) while nothing speaks against it; else the link-local
+ * neighbour with the hardware address of router4 or router6, known already or
+ * found by asking everybody on the link, for at most ROUTER6_WAIT_MS. AF_UNSPEC when
+ * there is none; that is a warning, not an error.
+ */
+int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current,
+		    struct facts *facts, struct fault *fault);

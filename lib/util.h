@@ -1,0 +1,40 @@
+/*
+ * What every file here leans on: cleanup attributes and ownership in one word.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _printf_(words, args) __attribute__((format(printf, words, args)))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Hands *x over and leaves it empty, so that its cleanup finds nothing. */
+#define TAKE(x)                                                                                    \
+	({                                                                                         \
+		__typeof__(x) *_take_ = &(x);                                                      \
+		__typeof__(x) _it_ = *_take_;                                                      \
+		*_take_ = (__typeof__(x)){ 0 };                                                    \
+		_it_;                                                                              \
+	})
+
+static inline void freep(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void fclosep(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+
+static inline void closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
