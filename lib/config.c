@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_WANS 254 /* as many as there are marks */
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static const char *const section_names[N_SECTION_KINDS] = {
 	[SECTION_MWAN] = "mwan",     [SECTION_LAN] = "lan", [SECTION_BALANCE] = "balance",
@@ -71,11 +72,7 @@ static int wan_name(struct loader *loader, unsigned line, const char *label, cha
 		return fault_set(loader->fault, -EINVAL,
 				 "%s:%u: [wan] has no name: write [wan NAME], e.g. [wan att]",
 				 loader->source.path, line);
-	for (size_t i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
-			len = SIZE_MAX;
-	}
-	if (len > 31)
+	if (len > 31 || name[strspn(name, NAME_CHARACTERS)])
 		return fault_set(
 			loader->fault, -EINVAL,
 			"%s:%u: %s is not a name of a WAN: 1 to 31 letters, digits, - or _",
@@ -157,25 +154,30 @@ static int on_section(void *user, unsigned line, const char *label)
 	return section.kind == SECTION_WAN ? add_wan(loader, line, name) : 0;
 }
 
+/* Says where the key belongs, or which ones the section has. */
 static int unknown_key(struct loader *loader, unsigned line, const struct section *section,
 		       const char *name)
 {
-	char text[256] = "";
+	char own[256] = "", others[64] = "";
+	size_t n_own = 0, n_others = 0;
 	const struct key *key;
-	size_t n = 0;
 
 	for (size_t i = 0; (key = key_at(i)); i++) {
 		if (strcmp(key->name, name) == 0)
-			return config_mistake_at(&loader->source, line, section->label, name,
-						 loader->fault, "the key belongs in [%s%s]",
-						 section_names[key->section],
-						 key->section == SECTION_WAN ? " NAME" : "");
-		if (key->section == section->kind && n < sizeof(text))
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
-					      key->name);
+			n_others += (size_t)snprintf(others + n_others, sizeof(others) - n_others,
+						     "%s[%s%s]", n_others ? " or " : "",
+						     section_names[key->section],
+						     key->section == SECTION_WAN ? " NAME" : "");
+		if (key->section == section->kind)
+			n_own += (size_t)snprintf(own + n_own, sizeof(own) - n_own, "%s%s",
+						  n_own ? ", " : "", key->name);
 	}
+
+	if (n_others > 0)
+		return config_mistake_at(&loader->source, line, section->label, name, loader->fault,
+					 "the key belongs in %s", others);
 	return config_mistake_at(&loader->source, line, section->label, NULL, loader->fault,
-				 "there is no key %s: %s%s", quote(name).s, text,
+				 "there is no key %s: %s%s", quote(name).s, own,
 				 section->kind == SECTION_WAN ? " and those of [health]" : "");
 }
 

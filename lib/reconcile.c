@@ -3,7 +3,6 @@
 #include "apply_net.h"
 #include "apply_nft.h"
 #include "conntrack.h"
-#include "desired_net.h"
 #include "fileio.h"
 #include "log.h"
 #include "networkd.h"
@@ -12,6 +11,7 @@
 #include "observe_nft.h"
 #include "router6.h"
 #include "verdicts.h"
+#include "wanted.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -37,11 +37,7 @@ struct run {
 	struct nft_observed rules;
 	uint32_t generation;
 
-	/* wanted */
-	struct selection selections[N_FAMILIES], unmapped4;
-	struct object_set desired;
-	struct nft_texts texts;
-
+	struct wanted wanted;
 	struct plan plan;
 };
 
@@ -49,11 +45,7 @@ struct run {
 static void run_forget(struct run *run)
 {
 	plan_done(&run->plan);
-	nft_texts_done(&run->texts);
-	object_set_done(&run->desired);
-	selection_done(&run->unmapped4);
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		selection_done(&run->selections[family]);
+	wanted_done(&run->wanted);
 	nft_observed_done(&run->rules);
 	object_set_done(&run->objects);
 	facts_done(&run->facts);
@@ -170,38 +162,15 @@ static int look(struct run *run, struct fault *fault)
 
 /* ---- decide ---- */
 
-static int select_unmapped4(struct run *run)
-{
-	const struct config *config = run->config;
-	_cleanup_(freep) bool *masquerades = calloc(config->n_wans, sizeof(bool));
-
-	if (!masquerades)
-		return -ENOMEM;
-	for (size_t i = 0; i < config->n_wans; i++)
-		masquerades[i] = config->wans[i].masquerade4;
-	return selection_make(config, &run->facts, &run->npt, &run->verdicts, IPV4, masquerades,
-			      &run->unmapped4);
-}
-
 static int decide(struct run *run)
 {
-	const struct config *config = run->config;
-	int r = 0;
+	int r;
 
-	for (enum family family = 0; family < N_FAMILIES && r == 0; family++)
-		r = selection_make(config, &run->facts, &run->npt, &run->verdicts, family, NULL,
-				   &run->selections[family]);
+	r = wanted_make(run->config, &run->facts, &run->npt, &run->verdicts, &run->wanted);
 	if (r == 0)
-		r = select_unmapped4(run);
+		r = plan_net(&run->wanted.objects, &run->objects, &run->plan);
 	if (r == 0)
-		r = desired_net(config, &run->facts, &run->npt, run->selections, &run->desired);
-	if (r == 0)
-		r = desired_nft(config, &run->facts, &run->npt, run->selections, &run->unmapped4,
-				&run->texts);
-	if (r == 0)
-		r = plan_net(&run->desired, &run->objects, &run->plan);
-	if (r == 0)
-		r = plan_nft(&run->texts, &run->rules, &run->plan);
+		r = plan_nft(&run->wanted.texts, &run->rules, &run->plan);
 	return r;
 }
 
@@ -220,7 +189,7 @@ static int change(struct run *run, struct fault *fault)
 		undo_net(run->sk, plan, 0, plan->n_additions);
 		return r;
 	}
-	r = keep_nft(run->nft, plan, &run->texts, &run->rules, run->generation, fault);
+	r = keep_nft(run->nft, plan, &run->wanted.texts, &run->rules, run->generation, fault);
 	if (r < 0)
 		return r;
 	return apply_net(run->sk, plan, plan->n_additions, plan->n_steps, fault);
@@ -335,7 +304,7 @@ static int finish(struct run *run, struct fault *fault)
 	}
 	/* Also when nothing changed: the rules' files may have gone. */
 	if (plan_is_empty(&run->plan)) {
-		r = keep_nft(run->nft, &run->plan, &run->texts, &run->rules, run->generation,
+		r = keep_nft(run->nft, &run->plan, &run->wanted.texts, &run->rules, run->generation,
 			     fault);
 		if (r < 0)
 			return r;

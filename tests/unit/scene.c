@@ -1,0 +1,123 @@
+#include "scene.h"
+
+#include <check.h>
+#include <string.h>
+
+struct addr an_addr(const char *text)
+{
+	struct addr addr;
+
+	ck_assert_int_eq(addr_parse(text, AF_UNSPEC, &addr), 0);
+	return addr;
+}
+
+struct prefix a_prefix(const char *text)
+{
+	struct prefix prefix;
+
+	ck_assert_int_eq(prefix_parse(text, AF_UNSPEC, &prefix), 0);
+	return prefix;
+}
+
+static void make_link(struct link_fact *link, unsigned index, const char *name,
+		      const char *address4, const char *address6)
+{
+	link->link.index = index;
+	snprintf(link->link.name, sizeof(link->link.name), "%s", name);
+	link->up = link->carrier = true;
+	link->addresses = calloc(2, sizeof(*link->addresses));
+	link->addresses[0] = a_prefix(address4);
+	link->addresses[1] = a_prefix(address6);
+	link->n_addresses = 2;
+}
+
+void scene_make(struct scene *scene, const char *name)
+{
+	/* By the WAN's index; the original's addresses for the first two. */
+	static const char *const addresses[][4] = {
+		{ "104.57.226.193/29", "2001:506:72f7:108c::1/128", "104.57.226.198",
+		  "2600:1700:2f71:c80::/60" },
+		{ "136.25.91.242/29", "2604:5500:c271:8000::72b/128", "136.25.91.241",
+		  "2604:5500:c271:be00::/60" },
+		{ "198.51.100.2/24", "2001:db8:c::2/64", "198.51.100.1", "2001:db8:c:100::/60" },
+	};
+	struct fault fault = {};
+	char path[512];
+	size_t n;
+
+	memset(scene, 0, sizeof(*scene));
+	snprintf(path, sizeof(path), "%s/good-config/%s.conf", getenv("MWAN_GOLDEN"), name);
+	ck_assert_msg(config_load(path, &scene->config, &fault) == 0, "%s", fault.text);
+
+	n = scene->config.n_wans;
+	ck_assert_uint_le(n, ARRAY_SIZE(addresses));
+	scene->facts.n_wans = n;
+	scene->facts.wans = calloc(n, sizeof(*scene->facts.wans));
+	scene->npt.delegated = calloc(n, sizeof(*scene->npt.delegated));
+	scene->verdicts.v = calloc(n, sizeof(*scene->verdicts.v));
+
+	make_link(&scene->facts.lan, 10, scene->config.lan.interface, "10.250.250.1/29",
+		  "3d06:bad:b01:fe::1/64");
+	scene->facts.router6_linklocal = an_addr("fe80::2");
+	for (size_t i = 0; i < n; i++) {
+		struct wan_facts *wan = &scene->facts.wans[i];
+
+		make_link(&wan->link, 20 + i, scene->config.wans[i].interface, addresses[i][0],
+			  addresses[i][1]);
+		wan->gateway[IPV4] = (struct gateway_fact){ true, an_addr(addresses[i][2]), 100 };
+		wan->gateway[IPV6] = (struct gateway_fact){ true, an_addr("fe80::1"), 100 };
+		scene->npt.delegated[i] = a_prefix(addresses[i][3]);
+	}
+}
+
+void scene_done(struct scene *scene)
+{
+	verdicts_done(&scene->verdicts);
+	npt_state_done(&scene->npt);
+	facts_done(&scene->facts);
+	config_done(&scene->config);
+}
+
+void scene_cut(struct scene *scene, size_t i)
+{
+	struct wan_facts *wan = &scene->facts.wans[i];
+
+	wan->link.carrier = false;
+	wan->link.n_addresses = 0;
+	wan->gateway[IPV4] = wan->gateway[IPV6] = (struct gateway_fact){};
+}
+
+static void want(const struct scene *scene, struct wanted *ret)
+{
+	ck_assert_int_eq(
+		wanted_make(&scene->config, &scene->facts, &scene->npt, &scene->verdicts, ret), 0);
+}
+
+char *scene_plan(const struct scene *before, const struct scene *now)
+{
+	_cleanup_(nft_observed_done) struct nft_observed rules = {};
+	_cleanup_(wanted_done) struct wanted old = {}, new = {};
+	_cleanup_(plan_done) struct plan plan = {};
+	char *text = NULL;
+	size_t size;
+	FILE *f;
+
+	if (before)
+		want(before, &old);
+	want(now, &new);
+	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
+		rules.listing[part] = strdup(nft_parts[part].pristine);
+		if (!before)
+			continue;
+		/* Any words do for a listing, as long as they are the same. */
+		rules.left_listing[part] = strdup(nft_parts[part].pristine);
+		rules.left.v[part] = strdup(old.texts.v[part]);
+	}
+
+	ck_assert_int_eq(plan_net(&new.objects, &old.objects, &plan), 0);
+	ck_assert_int_eq(plan_nft(&new.texts, &rules, &plan), 0);
+	f = open_memstream(&text, &size);
+	plan_print(&plan, f);
+	fclose(f);
+	return text;
+}

@@ -1,0 +1,37 @@
+/*
+ * A site as the tests of the pure stages see it: the original's two WANs with
+ * everything in order. A test changes what it is about, and asks what is wanted.
+ */
+#pragma once
+
+#include "plan.h"
+#include "verdicts.h"
+#include "wanted.h"
+
+struct scene {
+	struct config config;
+	struct facts facts;
+	struct npt_state npt;
+	struct verdicts verdicts;
+};
+
+enum {
+	ATT,
+	WEBPASS,
+};
+
+/* From the configuration of that name in tests/golden/good-config. */
+void scene_make(struct scene *scene, const char *config);
+void scene_done(struct scene *scene);
+
+/* The link goes: no carrier, no addresses, no gateways, as networkd leaves it. */
+void scene_cut(struct scene *scene, size_t wan);
+
+struct addr an_addr(const char *text);
+struct prefix a_prefix(const char *text);
+
+/*
+ * What a run would do in `now` when the last one was in `before` (NULL: an empty kernel with
+ * the base ruleset), as --dry-run prints it. Owned by the caller.
+ */
+char *scene_plan(const struct scene *before, const struct scene *now);

@@ -1,0 +1,110 @@
+#include "networkd.h"
+#include "scene.h"
+#include "suite.h"
+
+#include <string.h>
+
+#define NOW 1000
+
+static struct prefix got;
+
+static enum delegation ask(const char *prefixes, const char *current)
+{
+	_cleanup_(freep) char *json = NULL;
+	struct prefix in_use = {};
+
+	if (current)
+		in_use = a_prefix(current);
+	ck_assert_int_gt(asprintf(&json, "{\"DHCPv6Client\":{\"Prefixes\":[%s]}}", prefixes), 0);
+	return delegation_from_json(json, NOW, in_use, 60, &got);
+}
+
+static void expect(const char *prefix)
+{
+	ck_assert_str_eq(prefix_str(got).s, prefix);
+}
+
+/* 2001:db8:X::/LEN */
+#define PREFIX(x, len, more)                                                                       \
+	"{\"Prefix\":[32,1,13,184,0," #x ",0,0,0,0,0,0,0,0,0,0],\"PrefixLength\":" #len more "}"
+#define PREFERRED_UNTIL(t) ",\"PreferredLifetimeUSec\":" #t
+#define VALID_UNTIL(t) ",\"ValidLifetimeUSec\":" #t
+
+START_TEST(delegation_is_found)
+{
+	ck_assert_int_eq(ask(PREFIX(10, 60, ""), NULL), DELEGATION_FOUND);
+	expect("2001:db8:a::/60");
+}
+END_TEST
+
+START_TEST(link_without_dhcpv6_has_none)
+{
+	static const char *const answers[] = { "",
+					       "{}",
+					       "[]",
+					       "{\"DHCPv6Client\":null}",
+					       "{\"DHCPv6Client\":{\"Prefixes\":{}}}",
+					       "not json" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+		ck_assert_int_eq(delegation_from_json(answers[i], NOW, (struct prefix){}, 60, &got),
+				 DELEGATION_NONE);
+}
+END_TEST
+
+START_TEST(expired_prefix_is_none)
+{
+	ck_assert_int_eq(ask(PREFIX(10, 60, VALID_UNTIL(1000)), NULL), DELEGATION_NONE);
+	ck_assert_int_eq(ask(PREFIX(10, 60, VALID_UNTIL(1001)), NULL), DELEGATION_FOUND);
+}
+END_TEST
+
+START_TEST(preferred_comes_before_deprecated)
+{
+	ask(PREFIX(10, 60, PREFERRED_UNTIL(999)) "," PREFIX(11, 60, PREFERRED_UNTIL(2000)), NULL);
+	expect("2001:db8:b::/60");
+	ask(PREFIX(10, 60, PREFERRED_UNTIL(999)), NULL);
+	expect("2001:db8:a::/60");
+}
+END_TEST
+
+START_TEST(prefix_in_use_stays_while_it_is_preferred)
+{
+	ask(PREFIX(10, 60, "") "," PREFIX(11, 60, ""), "2001:db8:b::/60");
+	expect("2001:db8:b::/60");
+	ask(PREFIX(10, 60, "") "," PREFIX(11, 60, PREFERRED_UNTIL(1)), "2001:db8:b::/60");
+	expect("2001:db8:a::/60");
+}
+END_TEST
+
+START_TEST(prefix_that_fits_comes_before_one_too_small)
+{
+	ask(PREFIX(10, 64, "") "," PREFIX(11, 56, ""), NULL);
+	expect("2001:db8:b::/56");
+	ask(PREFIX(10, 64, ""), NULL);
+	expect("2001:db8:a::/64");
+}
+END_TEST
+
+START_TEST(nonsense_entries_are_passed_over)
+{
+	ask("{\"Prefix\":[1,2],\"PrefixLength\":60},{\"Prefix\":\"x\"},17," PREFIX(
+		    10, 0, "") "," PREFIX(11, 60, ""),
+	    NULL);
+	expect("2001:db8:b::/60");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("delegation");
+
+	tcase_add_test(tcase, delegation_is_found);
+	tcase_add_test(tcase, link_without_dhcpv6_has_none);
+	tcase_add_test(tcase, expired_prefix_is_none);
+	tcase_add_test(tcase, preferred_comes_before_deprecated);
+	tcase_add_test(tcase, prefix_in_use_stays_while_it_is_preferred);
+	tcase_add_test(tcase, prefix_that_fits_comes_before_one_too_small);
+	tcase_add_test(tcase, nonsense_entries_are_passed_over);
+	return run_case(tcase, "delegation");
+}
