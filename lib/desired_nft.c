@@ -19,10 +19,13 @@
 const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 	[NFT_FILTER] = {
 		.name = "filter",
-		.list = "list set inet filter lan\nlist set inet filter wan\n",
-		.wipe = "flush set inet filter lan\nflush set inet filter wan\n",
+		.list = "list set inet filter lan\nlist set inet filter wan\nlist map inet filter paths\n",
+		.wipe = "flush set inet filter lan\nflush set inet filter wan\n"
+			"flush map inet filter paths\n",
 		.pristine = "table inet filter {\n\tset lan {\n\t\ttype ifname\n\t}\n}\n"
-			    "table inet filter {\n\tset wan {\n\t\ttype ifname\n\t}\n}\n",
+			    "table inet filter {\n\tset wan {\n\t\ttype ifname\n\t}\n}\n"
+			    "table inet filter {\n\tmap paths {\n"
+			    "\t\ttype ifname . ifname : verdict\n\t}\n}\n",
 	},
 	[NFT_MANGLE] = {
 		.name = "mangle",
@@ -86,11 +89,18 @@ static void write_filter(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
 
-	fprintf(f, "# set inet filter lan\nadd element inet filter lan { \"%s\" }\n",
-		config->lan.interface);
+	const char *lan = config->lan.interface;
+
+	fprintf(f, "# set inet filter lan\nadd element inet filter lan { \"%s\" }\n", lan);
 	fputs("# set inet filter wan\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add element inet filter wan { \"%s\" }\n", config->wans[i].interface);
+	fputs("# map inet filter paths\n", f);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fprintf(f,
+			"add element inet filter paths { \"%s\" . \"%s\" : jump outbound }\n"
+			"add element inet filter paths { \"%s\" . \"%s\" : jump inbound }\n",
+			lan, config->wans[i].interface, config->wans[i].interface, lan);
 }
 
 /* ---- inet mangle: the WAN of each flow ---- */
@@ -99,7 +109,8 @@ static void declare_share(const char *name, FILE *f)
 {
 	/* The number that a new flow draws, and whose it is. */
 	fprintf(f,
-		"add map inet mangle %s { typeof numgen random mod %d : ct mark; flags interval; }\n",
+		"add map inet mangle %s { typeof numgen random mod %d : ct mark; flags interval; "
+		"}\n",
 		name, SLOTS);
 }
 
@@ -156,8 +167,6 @@ static void fill_from_lan(const struct config *config, FILE *f)
 	bool map = any_wan(config, maps4), masquerade = any_wan(config, masquerades4);
 
 	fputs("# chain inet mangle from_lan\n", f);
-	/* Link-local is for the router, and :: has no address yet. */
-	fprintf(f, "%s ip6 saddr { ::, fe80::/10 } accept\n", rule);
 	/* A flow older than these rules has no translation and never gets one. */
 	fprintf(f, "%s ct status confirmed accept\n", rule);
 
@@ -222,13 +231,13 @@ static void write_mangle(const struct site *site, FILE *f)
 		fill_choose(config, "choose4_unmapped", "ip", "icmp", "share4_unmapped", f);
 	fill_choose(config, "choose6", "ip6", "icmpv6", "share6", f);
 
-	/* What comes in on a WAN is answered on it. */
+	/* What comes in on a WAN is answered on it. Answers to the router itself stay unmarked. */
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f,
-			"# chain inet mangle from_%s\n"
-			"add rule inet mangle from_%s ct mark set %u\n"
-			"add rule inet mangle from_%s meta mark set %u\n",
-			config->wans[i].name, config->wans[i].name, config->wans[i].mark,
+			"# chain inet mangle from_%1$s\n"
+			"add rule inet mangle from_%1$s ct status confirmed accept\n"
+			"add rule inet mangle from_%1$s ct mark set %2$u\n"
+			"add rule inet mangle from_%1$s meta mark set %2$u\n",
 			config->wans[i].name, config->wans[i].mark);
 	fill_from_lan(config, f);
 	fill_prerouting(config, f);
