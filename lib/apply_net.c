@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <string.h>
@@ -162,6 +163,22 @@ static void say(const struct step *step, const char *prefix)
 		log_event(LOG_DEBUG, "step", "%s%s", prefix, text);
 }
 
+/*
+ * A gateway that comes back may still be looked for in vain since it went: what is
+ * sent then waits for that to end, and is lost with it. Ask anew.
+ */
+static void forget_gateway(struct nl_sock *sk, const struct object *route)
+{
+	_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_DELNEIGH, 0);
+	struct ndmsg header = { .ndm_family = route->via.family, .ndm_ifindex = route->link.index };
+	struct netlink_reason why;
+
+	/* There being no such neighbour is as good. */
+	if (msg && nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) == 0 &&
+	    put_addr(msg, NDA_DST, route->via) == 0)
+		netlink_request(sk, msg, &why);
+}
+
 static int apply_step(struct nl_sock *sk, const struct step *step, struct netlink_reason *why)
 {
 	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
@@ -173,6 +190,9 @@ static int apply_step(struct nl_sock *sk, const struct step *step, struct netlin
 		return -ENOMEM;
 	say(step, "");
 	r = netlink_request(sk, msg, why);
+	if (r == 0 && add && step->object->kind == OBJECT_ROUTE && step->object->via.family &&
+	    step->object->prefix.len == 0)
+		forget_gateway(sk, step->object);
 	/* It may have gone with its link or address meanwhile. */
 	if (!add && (r == -ENOENT || r == -ESRCH || r == -EADDRNOTAVAIL || r == -ENODEV))
 		r = 0;

@@ -1,0 +1,58 @@
+"""
+Fixtures. Without root or without a build there is nothing to test, and that is
+a failure, not a skip.
+"""
+
+import os
+
+import pytest
+
+import lab as laboratory
+import wans
+from lab import Lab
+
+PROGRAMS = ["update-routes", "update-npt"]
+
+
+def pytest_sessionstart(session):
+    destdir = laboratory.default_destdir()
+    missing = [name for name in PROGRAMS if not os.path.exists(f"{destdir}/usr/local/bin/{name}")]
+    if os.geteuid() != 0:
+        pytest.exit("tests/lab: run as root: it makes network namespaces", returncode=1)
+    if missing:
+        pytest.exit(f"tests/lab: no {', '.join(missing)} in {destdir}/usr/local/bin: "
+                    "run `DESTDIR=$PWD/build/destdir meson install -C build`, or set MWAN_DESTDIR", returncode=1)
+
+
+@pytest.fixture
+def make_lab():
+    """Makes labs, make_lab(wans=None, **config), and takes them down. I1 holds in every one, to its end."""
+    labs = []
+
+    def make(descriptions=None, **config):
+        labs.append(Lab(descriptions, **config))
+        return labs[-1]
+
+    yield make
+    leaks = [one.leaks() for one in labs]
+    for one in labs:
+        one.close()
+    assert not any(leaks), f"packets left a WAN with a source that is not its own: {leaks}"
+
+
+@pytest.fixture
+def bare(make_lab):
+    """The original's two WANs as after boot, before mwan has run."""
+    return make_lab()
+
+
+@pytest.fixture
+def lab(make_lab):
+    """The original's two WANs, up."""
+    return make_lab().up()
+
+
+@pytest.fixture
+def lab3(make_lab):
+    """Three WANs with weights 5:3:2, up."""
+    return make_lab(wans.many([5, 3, 2])).up()

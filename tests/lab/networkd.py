@@ -1,0 +1,120 @@
+"""
+A system bus inside the router with a stand-in for systemd-networkd on it.
+"""
+
+import ipaddress
+import json
+import socket
+import subprocess
+import time
+
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+  </policy>
+</busconfig>
+"""
+ANSWERS = "/run/networkd-standin"
+
+
+def elements(listing):
+    """The elements of a set listed by `nft -j list set`."""
+    return next(item["set"] for item in json.loads(listing)["nftables"] if "set" in item).get("elem", [])
+
+
+def _die_with_us(args):
+    """A program that ends when this process does, however that ends."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *args]
+
+
+class Networkd:
+    """DescribeLink as networkd answers it. Tests change the answers at any time."""
+
+    def __init__(self, router, standin):
+        self.router = router
+        router.write("/run/dbus/lab.conf", BUS)
+        router.path(ANSWERS).mkdir()
+        self._daemon = self._start("dbus-daemon", "--config-file=/run/dbus/lab.conf", "--nofork", "--nopidfile",
+                                   "--print-address=1")
+        self._standin = None
+        self._program = standin
+        self.start()
+
+    def _start(self, *args):
+        process = subprocess.Popen(_die_with_us(self.router.argv(*args)), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, text=True)
+        if not process.stdout.readline():
+            raise RuntimeError(f"{args[0]} did not start: exit {process.wait()}")
+        return process
+
+    def start(self):
+        """networkd appears on the bus."""
+        self._standin = self._start(self._program, ANSWERS)
+
+    def stop(self):
+        """networkd goes; the bus stays."""
+        self._end(self._standin)
+        self._standin = None
+
+    def close(self):
+        for process in (self._standin, self._daemon):
+            if process:
+                self._end(process)
+
+    @staticmethod
+    def _end(process):
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    def describe(self, interface, client=None, **changes):
+        """Sets a link's answer; client is its "DHCPv6Client" object, None for a link without one."""
+        index = self.index(interface)
+        link = {"Index": index, "Name": interface, "Type": "ether", "AdministrativeState": "configured",
+                "OperationalState": "routable", "CarrierState": "carrier", "OnlineState": "online"}
+        if client is not None:
+            link["DHCPv6Client"] = client
+        self.raw(interface, json.dumps({**link, **changes}))
+
+    def delegate(self, interface, *prefixes, valid=3600):
+        """The link's delegation: prefixes with a lifetime in seconds; None is for ever, below 0 has passed."""
+        self.describe(interface, {"Lease": {}, "Prefixes": [_prefix(p, valid) for p in prefixes], "DUID": [0, 4]})
+
+    def raw(self, interface, text):
+        """Sets a link's answer to any text."""
+        self.router.write(f"{ANSWERS}/{self.index(interface)}.json", text)
+
+    def fail(self, failing=True):
+        """Every call is answered with an error, or not any more."""
+        self._switch("error", "x" if failing else None)
+
+    def slow(self, milliseconds):
+        """Every answer takes that long; 0 ends it."""
+        self._switch("delay", str(milliseconds) if milliseconds else None)
+
+    def _switch(self, name, text):
+        if text is None:
+            self.router.path(f"{ANSWERS}/{name}").unlink(missing_ok=True)
+        else:
+            self.router.write(f"{ANSWERS}/{name}", text)
+
+    def index(self, interface):
+        with self.router.entered():
+            return socket.if_nametoindex(interface)
+
+
+def _prefix(text, valid):
+    """One entry of "Prefixes", as networkd 257 writes it; an unlimited lifetime has no key."""
+    network = ipaddress.IPv6Interface(text)
+    entry = {"Prefix": list(network.ip.packed), "PrefixString": str(network.ip), "PrefixLength": network.network.prefixlen}
+    if valid is not None:
+        end = max(1, int((time.clock_gettime(time.CLOCK_BOOTTIME) + valid) * 1_000_000))
+        entry.update(PreferredLifetimeUSec=end, ValidLifetimeUSec=end)
+    return entry

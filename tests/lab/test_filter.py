@@ -1,0 +1,251 @@
+"""The base ruleset lets pass what a router needs, and counts what it drops."""
+
+import socket
+import struct
+
+import pytest
+
+import wans
+from lab import CLIENT6, SERVERS4, SERVERS6, SPREAD4, STRANGER4, STRANGER6
+from traffic import PORT, TcpFlow, UdpFlow, family_of, ping, readable, refused
+
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+SERVERS = {4: SERVERS4, 6: SERVERS6}
+AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+SSH = 22
+
+
+def listen(namespace, family, port=SSH):
+    """A listening TCP socket on all addresses."""
+    sock = namespace.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("", port))
+    sock.listen(16)
+    return sock
+
+
+def connects(namespace, address, port=SSH, source=None):
+    with namespace.socket(family_of(address), socket.SOCK_STREAM) as sock:
+        sock.settimeout(0.25)
+        if source:
+            sock.bind((source, 0))
+        try:
+            sock.connect((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def drops(lab):
+    """Packets counted by the filter's dropping and rejecting rules: {comment: packets}."""
+    found = {}
+    for item in lab.router.nft_json():
+        rule = item.get("rule", {})
+        counters = [part["counter"]["packets"] for part in rule.get("expr", []) if "counter" in part]
+        if rule.get("table") == "filter" and counters:
+            found[rule["comment"]] = counters[0]
+    return found
+
+
+# Before update-routes has run
+
+def test_the_base_alone_forwards_nothing(bare):
+    for family in (4, 6):
+        assert refused(bare.client, SERVERS[family][0], seconds=0.2)
+        assert not connects(bare.client, SERVERS[family][0], PORT)
+    for one in bare.wans:
+        for target, source in ((one.public4[1], STRANGER4), (one.host(CLIENT6), STRANGER6)):
+            assert refused(bare.internet, target, source, seconds=0.2)
+    assert bare.servers.count == 0
+
+
+def test_the_base_alone_lets_an_administrator_in(bare):
+    with listen(bare.router, socket.AF_INET), listen(bare.router, socket.AF_INET6):
+        assert connects(bare.admin, "192.168.50.1") and connects(bare.admin, "fd00:50::1")
+        assert not connects(bare.opnsense, "10.250.250.1")
+
+
+def test_a_base_with_another_management_interface_is_obeyed(make_lab):
+    lab = make_lab()
+    text = lab.router.read("/etc/mwan/nftables.conf")
+    assert text.count('define MANAGEMENT = "eth0"') == 1
+    lab.router.write("/etc/mwan/nftables.conf", text.replace('define MANAGEMENT = "eth0"', 'define MANAGEMENT = "eth9"'))
+    lab.router.load_base()
+    with listen(lab.router, socket.AF_INET):
+        assert not connects(lab.admin, "192.168.50.1")
+
+
+# To the router itself
+
+@FAMILIES
+def test_services_of_the_router_are_reached_from_management_only(lab, family):
+    own = {4: ["10.250.250.1", "192.168.50.1"], 6: ["3d06:bad:b01:fe::1", "fd00:50::1"]}[family]
+    with listen(lab.router, AF[family]):
+        assert connects(lab.admin, own[1])
+        for address in own:
+            assert not connects(lab.client, address)
+            assert not connects(lab.opnsense, address)
+        if family == 6:
+            for one in lab.wans:
+                assert not connects(lab.internet, one.address6, source=STRANGER6)
+                assert not connects(lab.isp(one.name), one.address6)
+
+
+@FAMILIES
+def test_the_router_answers_pings(lab, family):
+    assert ping(lab.opnsense, {4: "10.250.250.1", 6: "3d06:bad:b01:fe::1"}[family])
+    assert ping(lab.client, {4: "10.250.250.1", 6: "3d06:bad:b01:fe::1"}[family])
+    assert ping(lab.admin, {4: "192.168.50.1", 6: "fd00:50::1"}[family])
+
+
+@FAMILIES
+def test_the_routers_own_traffic_is_answered(lab, family):
+    with UdpFlow(lab.router, SERVERS[family][0]) as flow:
+        assert lab.wan_of(flow.ask().source)
+    with TcpFlow(lab.router, SERVERS[family][0]) as flow:
+        assert flow.echo("x") == "x"
+
+
+@FAMILIES
+def test_dhcp_answers_reach_the_client_on_a_wan(lab, family):
+    """From the provider to the ports of DHCP and DHCPv6, and to no others."""
+    ports = {4: (67, 68), 6: (547, 546)}[family]
+    target = {4: "136.25.91.242", 6: "fe80::ff:fe00:102"}[family]
+    source = {4: "136.25.91.241", 6: "fe80::1"}[family]
+    for port, wanted in ((ports[1], True), (ports[1] + 1000, False)):
+        if family == 4:
+            target = "255.255.255.255"
+        with lab.router.socket(AF[family], socket.SOCK_DGRAM) as server, \
+                lab.isp("webpass").socket(AF[family], socket.SOCK_DGRAM) as client:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"enwebpass0")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"mwan")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            server.bind(("", port))
+            with lab.isp("webpass").entered():
+                client.bind((source, ports[0], 0, socket.if_nametoindex("mwan")) if family == 6 else (source, ports[0]))
+                client.sendto(b"offer", (target, port))
+            assert readable(server, 1 if wanted else 0.2) == wanted
+
+
+# What is forwarded
+
+@FAMILIES
+def test_the_lan_cannot_reach_management(lab, family):
+    behind = {4: "192.168.50.10", 6: "fd00:50::10"}[family]
+    with listen(lab.admin, AF[family]):
+        assert not connects(lab.client, behind)
+        assert not connects(lab.opnsense, behind)
+        assert not ping(lab.client, behind, seconds=0.3)
+
+
+@FAMILIES
+def test_management_is_not_routed_to_the_internet_or_the_lan(lab, family):
+    lab.admin.ip({4: "route add default via 192.168.50.1\n", 6: "route add default via fd00:50::1\n"}[family])
+    assert refused(lab.admin, SERVERS[family][0], seconds=0.2)
+    assert refused(lab.admin, {4: "10.250.250.2", 6: wans.ROUTER6}[family], seconds=0.2)
+
+
+def test_the_internet_does_not_pass_through_from_wan_to_wan(lab):
+    """A provider that routes other people's packets to us gets nothing carried, in nor out."""
+    lab.isp("webpass").ip(f"route add {SPREAD4}0/24 via 136.25.91.242 dev mwan\n")
+    lab.isp("webpass").ip("route add 2001:db8:cafe::/64 via fe80::ff:fe00:102 dev mwan\n", 6)
+    for target in (f"{SPREAD4}9", "2001:db8:cafe::9"):
+        assert refused(lab.isp("webpass"), target, seconds=0.2)
+    assert lab.leaks() == {}
+
+
+def test_the_internet_cannot_reach_inside_addresses_directly(lab):
+    """A provider that guesses our inside addresses: only what is translated comes in."""
+    lab.isp("webpass").ip("route add 10.250.250.0/29 via 136.25.91.242 dev mwan\n")
+    lab.isp("webpass").ip(f"route add {wans.PREFIX6} via fe80::ff:fe00:102 dev mwan\n"
+                          f"route add 3d06:bad:b01:fe::/64 via fe80::ff:fe00:102 dev mwan\n", 6)
+    for target in ("10.250.250.2", CLIENT6, wans.ROUTER6):
+        assert refused(lab.isp("webpass"), target, seconds=0.2)
+
+
+def test_what_is_dropped_is_counted(lab):
+    before = drops(lab)
+    assert refused(lab.isp("webpass"), "2604:5500:c271:8000::72b", seconds=0.2)
+    after = drops(lab)
+    assert sum(after.values()) > sum(before.values())
+    assert all(comment for comment in after), "each counter says what it counts"
+
+
+@FAMILIES
+def test_the_routers_own_packet_with_another_wans_address_is_dropped(lab, family):
+    """Bound to one WAN's address and another's interface: nothing may leave, and it is counted."""
+    source = {4: "104.57.226.193", 6: "2001:506:72f7:108c::1"}[family]
+    before = sum(drops(lab).values())
+    with UdpFlow(lab.router, SERVERS[family][0], source) as flow:
+        flow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"enwebpass0")
+        assert flow.ask(seconds=0.2) is None
+    assert sum(drops(lab).values()) > before
+    assert lab.leaks() == {}
+
+
+@FAMILIES
+def test_the_routers_own_packet_with_a_wans_address_leaves_there(lab, family):
+    for one in lab.wans:
+        source = {4: one.address4.split("/")[0], 6: one.address6}[family]
+        with UdpFlow(lab.router, SERVERS[family][0], source) as flow:
+            assert lab.wan_of(flow.ask().source).name == one.name
+
+
+# Errors and sizes
+
+@FAMILIES
+def test_traceroute_shows_the_router(lab, family):
+    """A packet that dies here is answered with time exceeded, in both directions."""
+    protocol = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}[family]
+    cases = [(lab.client, None, SERVERS[family][0], 2)]
+    for one in lab.wans:
+        cases.append((lab.internet, {4: STRANGER4, 6: STRANGER6}[family], {4: one.public4[1], 6: one.host(CLIENT6)}[family], 2))
+    for namespace, source, target, hops in cases:
+        with namespace.socket(AF[family], socket.SOCK_RAW, protocol) as errors, \
+                UdpFlow(namespace, target, source) as flow:
+            level, option = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}[family]
+            flow.sock.setsockopt(level, option, hops)
+            flow.send()
+            kinds = []
+            while readable(errors, 0.3):
+                data = errors.recv(2048)
+                kinds.append(data[(data[0] & 15) * 4 if family == 4 else 0])
+        assert {4: 11, 6: 3}[family] in kinds, f"{namespace.name} to {target}"
+    assert lab.leaks() == {}
+
+
+@FAMILIES
+def test_the_mss_is_clamped_to_each_wans_mtu(make_lab, family):
+    lab = make_lab([wans.att(mtu=1400), wans.webpass()]).up()
+    header = {4: 40, 6: 60}[family]
+    seen = {}
+    with listen(lab.internet, AF[family], 8443) as server:
+        for number in range(24):
+            with lab.client.socket(AF[family], socket.SOCK_STREAM) as sock:
+                sock.settimeout(2)
+                sock.connect((SERVERS[family][number % 2], 8443))
+                peer, address = server.accept()
+                with peer:
+                    mss = struct.unpack("i", peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 4))[0]
+                seen.setdefault(lab.wan_of(address[0]).name, set()).add(mss)
+    timestamps = 12  # of each segment, off the MSS
+    assert seen == {"att": {1400 - header - timestamps}, "webpass": {1500 - header - timestamps}}
+
+
+@FAMILIES
+def test_large_transfers_pass_a_wan_with_a_small_mtu(make_lab, family):
+    lab = make_lab([wans.att(mtu=1400), wans.webpass()]).up()
+    lab.isp("att").ip("link set mwan mtu 1400\n")
+    for _ in range(8):
+        with TcpFlow(lab.client, SERVERS[family][0]) as flow:
+            assert flow.echo("x" * 50000) == "x" * 50000
+    target, source = {4: (lab.wan("att").public4[1], STRANGER4), 6: (lab.wan("att").host(CLIENT6), STRANGER6)}[family]
+    with TcpFlow(lab.internet, target, source) as flow:
+        assert flow.echo("x" * 50000) == "x" * 50000
+
+
+def test_a_port_forward_does_not_open_more_than_it_says(lab):
+    assert not connects(lab.internet, lab.wan("att").public4[0], SSH, STRANGER4)
+    assert connects(lab.internet, lab.wan("att").public4[0], PORT, STRANGER4)

@@ -1,0 +1,344 @@
+"""
+What always holds: I1 to I7 of the promises, each with traffic. That nothing
+leaks (I1) is checked at the end of every other lab test too.
+"""
+
+import os
+import threading
+
+import pytest
+
+import rtnl
+from lab import CLIENT4, CLIENT6, FORWARDED, SERVERS4, SERVERS6, STRANGER4, STRANGER6
+from traffic import PORT, Load, TcpFlow, UdpFlow, answers, close_all, ping, udp_flows, wait_until
+
+SERVERS = {4: SERVERS4, 6: SERVERS6}
+FAMILIES = pytest.mark.parametrize("family", [4, 6])
+
+
+def open_flows(lab, count=120):
+    """UDP flows of both families from the client, each answered once; {identity: WAN's name} with them."""
+    flows = udp_flows(lab.client, count, SERVERS4 + SERVERS6)
+    return flows, {flow.identity: lab.wan_of(seen.source).name for flow, seen in zip(flows, answers(flows))}
+
+
+def losses(load, homes, name):
+    """What the load lost on one WAN."""
+    return {flow: lost for flow, lost in load.lost.items() if homes[flow] == name}
+
+
+# I1: no packet leaves a WAN with a source that is not that WAN's
+
+def test_i1_nothing_leaks_before_the_programs_have_run(bare):
+    flows = udp_flows(bare.client, 50, SERVERS4 + SERVERS6)
+    assert not any(answers(flows, seconds=0.3))
+    close_all(flows)
+    assert bare.leaks() == {}
+
+
+def test_i1_nothing_leaks_when_flows_begin_before_the_programs_run(bare):
+    """WireGuard keeps sending: what began too early must come right, not leak."""
+    flows = udp_flows(bare.client, 50, SERVERS4 + SERVERS6)
+    assert not any(answers(flows, seconds=0.2))
+    bare.up()
+    for flow in flows:
+        flow.send()
+    assert all(answers(flows))
+    close_all(flows)
+    assert bare.leaks() == {}
+
+
+def test_i1_nothing_leaks_while_everything_changes_at_once(lab):
+    """Reloads, verdicts and prefixes change under load, again and again."""
+    flows, _ = open_flows(lab, 60)
+    with Load(flows, rounds_per_second=100):
+        for turn in range(10):
+            lab.router.health(att4="down" if turn % 2 else "up", webpass6="up" if turn % 2 else "down")
+            lab.router.run("update-routes")
+            fresh = udp_flows(lab.client, 60, SERVERS4 + SERVERS6)
+            lab.router.load_base()
+            lab.router.update()
+            close_all(fresh)
+    close_all(flows)
+    assert lab.leaks() == {}
+
+
+def test_i1_late_resets_of_forgotten_connections_do_not_leak(lab):
+    """A RST that conntrack does not know has no translation: it must not leave as it is."""
+    flows = [TcpFlow(lab.client, SERVERS[4 + 2 * (i % 2)][0]) for i in range(40)]
+    rtnl.forget_flows(lab.router)
+    for flow in flows:
+        flow.close(reset=True)
+    with UdpFlow(lab.client, SERVERS4[0]) as flow:  # whatever the resets did, it is done when this is answered
+        assert flow.ask()
+    assert lab.leaks() == {}
+
+
+def test_i1_foreign_sources_from_the_lan_are_dropped(lab):
+    lab.opnsense.ip("addr add 192.168.77.1/32 dev wan0\naddr add 2001:db8:77::1/128 dev wan0 nodad\n")
+    for server, source in ((SERVERS4[0], "192.168.77.1"), (SERVERS6[0], "2001:db8:77::1"),
+                           (SERVERS4[0], "10.250.250.2")):
+        with UdpFlow(lab.opnsense, server, source) as flow:
+            assert bool(flow.ask(seconds=0.3)) == (source == "10.250.250.2")
+    assert lab.leaks() == {}
+
+
+# I2: a flow keeps its WAN for life
+
+@FAMILIES
+def test_i2_udp_flows_that_nobody_answers_keep_their_wan(lab, family):
+    """Until it is answered, conntrack calls every packet of a UDP flow new."""
+    flows = udp_flows(lab.client, 500, SERVERS[family], kind="mute")
+    for _ in range(4):
+        for flow in flows:
+            flow.send("mute")
+    with UdpFlow(lab.client, SERVERS[family][0]) as last:
+        assert last.ask()
+    sources = [lab.servers.seen[flow.identity] for flow in flows]
+    close_all(flows)
+    assert all(len(seen) == 1 for seen in sources)
+    assert {lab.wan_of(next(iter(seen))[0]).name for seen in sources} == {"att", "webpass"}
+
+
+@FAMILIES
+def test_i2_udp_flows_that_are_answered_late_keep_their_wan(lab, family):
+    flows = udp_flows(lab.client, 300, SERVERS[family], kind="late")
+    for _ in range(3):
+        for flow in flows:
+            flow.send("late")
+    wait_until(lambda: all(lab.servers.seen.get(flow.identity) for flow in flows), what="all requests at the server")
+    lab.servers.release()
+    assert all(answers(flows))
+    for flow in flows:
+        flow.send()
+    assert all(answers(flows))
+    sources = [lab.servers.seen[flow.identity] for flow in flows]
+    close_all(flows)
+    assert all(len(seen) == 1 for seen in sources)
+
+
+@FAMILIES
+def test_i2_first_packets_that_race_on_two_cpus_take_one_wan(lab, family):
+    """From OPNsense itself, so that the router is the first to see them."""
+    source = "10.250.250.4" if family == 4 else "3d06:bad:b01:fe::2"
+    flows = [UdpFlow(lab.opnsense, SERVERS[family][0], source) for _ in range(1000)]
+    cpus = sorted(os.sched_getaffinity(0))
+    start = threading.Barrier(2)
+
+    def send(cpu):
+        os.sched_setaffinity(0, {cpu})  # of this thread
+        start.wait()
+        for flow in flows:
+            flow.send("mute")
+
+    threads = [threading.Thread(target=send, args=(cpus[i % len(cpus)],)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with UdpFlow(lab.opnsense, SERVERS[family][0], source) as last:
+        assert last.ask()
+    sources = [lab.servers.seen[flow.identity] for flow in flows]
+    close_all(flows)
+    assert [seen for seen in sources if len(seen) != 1] == []
+
+
+@FAMILIES
+def test_i2_flows_keep_their_wan_when_shares_change(lab, family):
+    flows = udp_flows(lab.client, 200, SERVERS[family])
+    before = [(seen.source, seen.port) for seen in answers(flows)]
+    lab.wan("webpass").weight = 9
+    lab.configure()
+    lab.router.run("update-routes")
+    for flow in flows:
+        flow.send()
+    after = [(seen.source, seen.port) for seen in answers(flows)]
+    close_all(flows)
+    assert before == after
+
+
+@FAMILIES
+def test_i2_tcp_connections_survive_a_verdict_and_its_end(lab, family):
+    """Sessions on a WAN that is declared down drain; they don't move."""
+    flows = [TcpFlow(lab.client, SERVERS[family][0]) for _ in range(30)]
+    for state in ("down", "up"):
+        lab.router.health(**{f"att{family}": state})
+        lab.router.run("update-routes")
+        assert all(flow.echo("still here") == "still here" for flow in flows)
+    close_all(flows)
+
+
+# I3: a flow that came in on a WAN is answered on it
+
+@FAMILIES
+def test_i3_inbound_flows_are_answered_where_they_came_in(lab, family):
+    """A connected socket takes answers from nobody but the address it knocked at."""
+    for wan in lab.wans:
+        target = wan.public4[1] if family == 4 else wan.host(CLIENT6)
+        stranger = STRANGER4 if family == 4 else STRANGER6
+        for _ in range(20):
+            with UdpFlow(lab.internet, target, stranger) as flow:
+                assert flow.ask()
+            with TcpFlow(lab.internet, target, stranger, port=PORT) as flow:
+                assert flow.echo("x") == "x"
+
+
+def test_i3_inbound_flows_stay_when_their_wan_is_declared_down(lab):
+    flows = [TcpFlow(lab.internet, lab.wan("att").public4[0], STRANGER4, port=FORWARDED),
+             TcpFlow(lab.internet, lab.wan("att").host(CLIENT6), STRANGER6)]
+    lab.router.health(att4="down", att6="down")
+    lab.router.run("update-routes")
+    assert all(flow.echo("x") == "x" for flow in flows)
+    with TcpFlow(lab.internet, lab.wan("att").public4[0], STRANGER4, port=FORWARDED) as fresh:
+        assert fresh.greeting.local == CLIENT4
+    close_all(flows)
+
+
+def test_i3_the_router_answers_pings_to_its_own_addresses_on_their_wan(lab):
+    for wan in lab.wans:
+        assert ping(lab.internet, wan.address6, STRANGER6)
+
+
+# I4: an ineligible WAN gets no new flows of that family, and the other family does not care
+
+def shares(lab, family, count=100):
+    flows = udp_flows(lab.client, count, SERVERS[family])
+    seen = lab.shares(answers(flows))
+    close_all(flows)
+    return seen
+
+
+@FAMILIES
+def test_i4_a_wan_probed_down_is_avoided_in_that_family_only(lab, family):
+    lab.router.health(**{f"att{family}": "down"})
+    lab.router.run("update-routes")
+    assert shares(lab, family) == {"webpass": 100}
+    assert set(shares(lab, 10 - family)) == {"att", "webpass"}
+
+
+@FAMILIES
+def test_i4_a_wan_without_gateway_is_avoided_in_that_family_only(lab, family):
+    lab.router.command(["ip", f"-{family}", "route", "del", "default", "dev", "enatt0.3242", "metric", "100"])
+    lab.router.run("update-routes")
+    assert shares(lab, family) == {"webpass": 100}
+    assert set(shares(lab, 10 - family)) == {"att", "webpass"}
+
+
+def test_i4_a_wan_without_prefix_is_avoided_in_ipv6_only(make_lab):
+    lab = make_lab()
+    lab.wan("att").prefix_key = "auto"
+    lab.configure()
+    lab.up()
+    assert shares(lab, 6) == {"webpass": 100}
+    assert set(shares(lab, 4)) == {"att", "webpass"}
+
+
+def test_i4_a_wan_without_carrier_is_avoided_in_both_families(lab):
+    lab.cut("att")
+    lab.router.run("update-routes")
+    for family in (4, 6):
+        assert shares(lab, family) == {"webpass": 100}
+    lab.mend("att")
+    lab.router.run("update-routes")
+    for family in (4, 6):
+        assert set(shares(lab, family)) == {"att", "webpass"}
+
+
+def test_i4_the_routers_own_traffic_avoids_it_too(lab):
+    for down, up in (("att", "webpass"), ("webpass", "att")):
+        lab.router.health(**{f"{down}4": "down", f"{down}6": "down"})
+        lab.router.run("update-routes")
+        for family in (4, 6):
+            with UdpFlow(lab.router, SERVERS[family][0]) as flow:
+                assert lab.wan_of(flow.ask().source).name == up
+
+
+# I5: established flows on healthy WANs lose nothing
+
+def test_i5_reloading_the_base_loses_nothing(lab):
+    flows, _ = open_flows(lab)
+    streams = [TcpFlow(lab.client, server) for server in SERVERS4 + SERVERS6]
+    with Load(flows, rounds_per_second=100) as load:
+        for _ in range(15):
+            lab.router.load_base()
+            assert all(stream.echo("x") == "x" for stream in streams)
+    close_all(flows + streams)
+    assert load.lost == {} and load.moved == set()
+
+
+def test_i5_new_flows_are_carried_right_after_a_reload(lab):
+    """The base includes the runtime rules: there is no gap until the next run."""
+    lab.router.load_base()
+    for family in (4, 6):
+        assert set(shares(lab, family, 60)) == {"att", "webpass"}
+    for wan in lab.wans:
+        with UdpFlow(lab.internet, wan.edge(), STRANGER6) as flow:
+            assert flow.ask()
+
+
+def test_i5_running_the_programs_again_loses_nothing(lab):
+    flows, _ = open_flows(lab)
+    with Load(flows, rounds_per_second=100) as load:
+        for turn in range(10):
+            lab.router.health(att4="down" if turn % 2 else "up", att6="up" if turn % 2 else "down")
+            lab.router.update()
+    close_all(flows)
+    assert load.lost == {} and load.moved == set()
+
+
+def test_i5_a_wan_going_down_and_up_loses_nothing_on_the_other(lab):
+    flows, homes = open_flows(lab)
+    with Load(flows, rounds_per_second=100) as load:
+        lab.cut("att")
+        lab.router.update()
+        lab.mend("att")
+        lab.router.update()
+    close_all(flows)
+    assert set(homes.values()) == {"att", "webpass"}
+    assert losses(load, homes, "webpass") == {} and load.moved == set()
+
+
+def test_i5_flows_of_a_wan_that_comes_back_go_on(lab):
+    flows, homes = open_flows(lab, 60)
+    lab.cut("att")
+    lab.router.update()
+    lab.mend("att")
+    lab.router.update()
+    for flow in flows:
+        flow.send()
+    assert {flow.identity: lab.wan_of(seen.source).name for flow, seen in zip(flows, answers(flows))} == homes
+    close_all(flows)
+
+
+# I6: a second run changes nothing
+
+@pytest.mark.parametrize("program", [["update-routes"], ["update-npt"], ["update-npt", "enatt0.3242"],
+                                     ["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/60"]])
+def test_i6_a_second_run_is_silent(lab, program):
+    before = lab.router.snapshot()
+    with lab.router.monitor() as monitor:
+        lab.router.run(*program)
+        assert monitor.events() == {}
+    assert lab.router.snapshot() == before
+    assert lab.router.run(*program, "--dry-run").out == ""
+    assert lab.router.run(*program, "--check").code == 0
+
+
+def test_i6_a_run_after_a_reload_is_silent(lab):
+    lab.router.load_base()
+    with lab.router.monitor() as monitor:
+        lab.router.update()
+        assert monitor.events() == {}
+
+
+# I7: from any state, one run reaches the configured one (more in test_converge.py)
+
+def test_i7_one_run_of_either_program_reaches_the_same_state(lab):
+    wanted = lab.router.snapshot()
+    for program in ("update-routes", "update-npt"):
+        lab.router.command(["nft", "flush", "ruleset"])
+        lab.router.load_base()
+        for family in (4, 6):
+            lab.router.command(["ip", f"-{family}", "route", "flush", "table", "all", "proto", "77"])
+        lab.router.run(program)
+        assert lab.router.snapshot() == wanted

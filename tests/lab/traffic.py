@@ -1,0 +1,323 @@
+"""
+Traffic in bounded amounts: flows that are opened and compared, echo requests,
+and a steady load that counts what it loses.
+"""
+
+import resource
+import select
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+PORT = 7
+BUFFER = 1 << 24
+
+
+def raise_file_limit():
+    """Thousands of flows are thousands of sockets."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def readable(sock, seconds):
+    """Whether there is something to receive, waiting for it at most that long."""
+    poll = select.poll()  # select() stops at 1,024 descriptors
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(max(0, seconds) * 1000))
+
+
+def wait_until(condition, seconds=5, what="condition"):
+    """Polls until condition() is true and returns its value; an error after the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(0.005)
+
+
+@dataclass
+class Answer:
+    """How a server saw a flow: who answered, on which address, and the flow's translated source."""
+
+    server: str
+    local: str
+    source: str
+    port: int
+
+    @classmethod
+    def parse(cls, words):
+        server, local, source, port = words
+        return cls(server, local, source, int(port))
+
+
+class UdpFlow:
+    """One UDP flow: a connected socket and its ID at the server."""
+
+    _next = 0
+
+    def __init__(self, namespace, server, source=None, port=PORT, mark=None):
+        UdpFlow._next += 1
+        self.identity = f"f{UdpFlow._next}"
+        self.sock = namespace.socket(family_of(server), socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        if source:
+            self.sock.bind((source, 0))
+        if mark is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        self.sock.connect((server, port))
+
+    def send(self, kind="echo", sequence=None):
+        """Sends one request. Errors that ICMP brought for an earlier one are for answer() to miss."""
+        identity = self.identity if sequence is None else f"{self.identity}.{sequence}"
+        for _ in range(2):
+            try:
+                self.sock.send(f"{kind} {identity}".encode())
+                return
+            except ConnectionError:
+                continue
+            except OSError:
+                return
+
+    def answer(self, seconds=2):
+        """The Answer, or None when none came in time."""
+        deadline = time.monotonic() + seconds
+        while readable(self.sock, deadline - time.monotonic()):
+            try:
+                words = self.sock.recv(2048).decode().split()
+            except OSError:
+                continue
+            return Answer.parse(words[1:])
+        return None
+
+    def ask(self, kind="echo", seconds=2):
+        self.send(kind)
+        return self.answer(seconds)
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class TcpFlow:
+    """One TCP connection."""
+
+    def __init__(self, namespace, server, source=None, port=PORT, seconds=3):
+        self.sock = namespace.socket(family_of(server), socket.SOCK_STREAM)
+        self.sock.settimeout(seconds)
+        if source:
+            self.sock.bind((source, 0))
+        try:
+            self.sock.connect((server, port))
+            self.greeting = Answer.parse(self._line().split())
+        except BaseException:
+            self.sock.close()
+            raise
+
+    def _line(self):
+        data = b""
+        while not data.endswith(b"\n"):
+            more = self.sock.recv(4096)
+            if not more:
+                raise ConnectionError("closed by the server")
+            data += more
+        return data.decode()
+
+    def echo(self, text):
+        """Sends a line and returns what comes back."""
+        self.sock.sendall(text.encode() + b"\n")
+        return self._line().rstrip("\n")
+
+    def close(self, reset=False):
+        if reset:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def udp_flows(namespace, count, servers, sources=(None,), kind="echo"):
+    """Opens flows and sends a request in each. The caller closes them: close_all()."""
+    flows = [UdpFlow(namespace, servers[i % len(servers)], sources[i % len(sources)]) for i in range(count)]
+    for flow in flows:
+        flow.send(kind)
+    return flows
+
+
+def answers(flows, seconds=3):
+    """The Answer of each flow, None where none came; all share one deadline."""
+    deadline = time.monotonic() + seconds
+    return [flow.answer(max(0, deadline - time.monotonic())) for flow in flows]
+
+
+def close_all(flows):
+    for flow in flows:
+        flow.close()
+
+
+def tcp_answers(namespace, count, servers, sources=(None,)):
+    """Opens connections one after another, closing each; returns their Answers."""
+    seen = []
+    for i in range(count):
+        with TcpFlow(namespace, servers[i % len(servers)], sources[i % len(sources)]) as flow:
+            seen.append(flow.greeting)
+            flow.close(reset=True)
+    return seen
+
+
+def refused(namespace, server, source=None, seconds=1):
+    """Whether a UDP request is not answered."""
+    with UdpFlow(namespace, server, source) as flow:
+        return flow.ask(seconds=seconds) is None
+
+
+def _checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+class Echo:
+    """ICMP echo of one family through a raw socket: many identifiers from one place."""
+
+    def __init__(self, namespace, family, source=None):
+        self.family = family
+        protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+        self.sock = namespace.socket(family, socket.SOCK_RAW, protocol, BUFFER)
+        if source:
+            self.sock.bind((source, 0))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, target, identifier, sequence=1):
+        """Sends an echo request with 56 bytes of payload."""
+        kind = 8 if self.family == socket.AF_INET else 128
+        payload = b"mwan lab".ljust(56, b".")
+        body = struct.pack("!BBHHH", kind, 0, 0, identifier, sequence) + payload
+        if self.family == socket.AF_INET:  # the kernel computes ICMPv6's
+            body = struct.pack("!BBHHH", kind, 0, _checksum(body), identifier, sequence) + payload
+        self.sock.sendto(body, (target, 0))
+
+    def received(self, requests=False, seconds=0.5):
+        """[(peer, identifier)] of replies, or requests, until none comes for a while."""
+        wanted = {(socket.AF_INET, False): 0, (socket.AF_INET, True): 8,
+                  (socket.AF_INET6, False): 129, (socket.AF_INET6, True): 128}[self.family, requests]
+        found = []
+        while readable(self.sock, seconds):
+            data, peer = self.sock.recvfrom(2048)
+            if self.family == socket.AF_INET:
+                data = data[(data[0] & 15) * 4:]
+            if data[0] == wanted:
+                found.append((peer[0], struct.unpack_from("!H", data, 4)[0]))
+        return found
+
+
+def ping(namespace, target, source=None, identifier=4242, seconds=2):
+    """Whether an echo request is answered."""
+    with Echo(namespace, family_of(target), source) as echo:
+        echo.send(target, identifier)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if any(ident == identifier for _, ident in echo.received(seconds=0.05)):
+                return True
+    return False
+
+
+class Load(threading.Thread):
+    """
+    Steady load over flows that are already open: each round sends a numbered
+    datagram in every flow. After stop(), `lost` says how many were not
+    answered, by flow, and `moved` the flows whose translated source changed.
+    """
+
+    def __init__(self, flows, rounds_per_second=50, seconds=30):
+        super().__init__(daemon=True)
+        self.flows = flows
+        self.interval = 1 / rounds_per_second
+        self.limit = time.monotonic() + seconds
+        self.sent = 0
+        self.lost = Counter()
+        self.moved = set()
+        self.last = {}
+        self._open = {flow.identity: set() for flow in flows}
+        self._sources = {}
+        self._by_fd = {flow.sock.fileno(): flow for flow in flows}
+        self._poll = select.epoll()
+        for fd in self._by_fd:
+            self._poll.register(fd, select.EPOLLIN)
+        self._running = True
+
+    def run(self):
+        begin = time.monotonic()
+        sequence = 0
+        while self._running and time.monotonic() < self.limit:
+            for flow in self.flows:
+                self._open[flow.identity].add(sequence)
+                flow.send("echo", sequence)
+                self.sent += 1
+            sequence += 1
+            self._receive(begin + sequence * self.interval)
+        self._receive(time.monotonic() + 1, until_empty=True)
+        self._poll.close()
+
+    def _receive(self, deadline, until_empty=False):
+        """Takes answers until the deadline, or until none is outstanding."""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or (until_empty and not any(self._open.values())):
+                return
+            for fd, _ in self._poll.poll(left):
+                self._take(self._by_fd[fd])
+
+    def _take(self, flow):
+        try:
+            words = flow.sock.recv(2048).decode().split()
+        except OSError:
+            return
+        identity, _, sequence = words[0].partition(".")
+        if not sequence:
+            return  # the answer to what opened the flow
+        self._open[identity].discard(int(sequence))
+        source = tuple(words[3:5])
+        if self._sources.setdefault(identity, source) != source:
+            self.moved.add(identity)
+        self.last[identity] = time.monotonic()
+
+    def stop(self):
+        """Ends the load, waits for the last answers, and counts."""
+        self._running = False
+        self.join()
+        for identity, sequences in self._open.items():
+            if sequences:
+                self.lost[identity] = len(sequences)
+        return self
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

@@ -1,0 +1,127 @@
+"""
+What the lab knows of a WAN, and mwan.conf made from it.
+
+One list of Wan describes everything: links, addresses, the provider's side,
+the configuration file, and what counts as a leak.
+"""
+
+import ipaddress
+from dataclasses import dataclass, field
+
+LAN = "enmwanbr0"
+MANAGEMENT = "eth0"
+INSIDE4 = ["10.250.250.2", "10.250.250.3", "10.250.250.4", "10.250.250.5", "10.250.250.6"]
+PREFIX6 = "3d06:bad:b01::/60"
+ROUTER6 = "3d06:bad:b01:fe::2"
+
+
+@dataclass
+class Wan:
+    """One provider: what it gives us, and how mwan.conf describes it."""
+
+    name: str
+    interface: str
+    mark: int
+    table: int
+    address4: str  # on the interface, with length
+    gateway4: str
+    public4: list  # the public addresses of INSIDE4, in the same order
+    address6: str  # the DHCPv6 /128
+    prefix6: str  # the delegated prefix
+    routed4: bool = True  # the block is routed to us; otherwise the provider ARPs for each address
+    gateway6: str = "fe80::1"
+    weight: int = 1
+    tier: int = 1
+    nat4: str = "map"
+    nat6: str = "npt"
+    prefix_key: str = "fixed"  # what prefix6 is in mwan.conf: fixed, or auto
+    mtu: int = 1500
+    metric: int = 100  # of the default routes that DHCP and RA leave in main
+    keys: dict = field(default_factory=dict)  # further keys of the [wan …] section, or changed ones
+
+    def edge(self):
+        """The prefix's ::1, where services are reached."""
+        return str(ipaddress.IPv6Network(self.prefix6)[1])
+
+    def host(self, inside):
+        """The outside address of an inside host."""
+        return translate(inside, PREFIX6, self.prefix6)
+
+    def owns(self, address):
+        """Whether a packet with this source may leave through this WAN."""
+        addr = ipaddress.ip_address(address)
+        if addr.version == 4:
+            return address in self.sources4()
+        return addr.is_link_local or addr in ipaddress.ip_network(self.prefix6) or address == self.address6
+
+    def sources4(self):
+        """The IPv4 source addresses that are this WAN's."""
+        own = [self.address4.split("/")[0]]
+        return own if self.nat4 == "masquerade" else list(dict.fromkeys(own + self.public4))
+
+
+def translate(address, source, target):
+    """Moves an IPv6 address from one prefix to another of the same length."""
+    host = int(ipaddress.IPv6Address(address)) & int(ipaddress.IPv6Network(source).hostmask)
+    return str(ipaddress.IPv6Address(int(ipaddress.IPv6Network(target).network_address) | host))
+
+
+def att(**changes):
+    """The original's first WAN: a routed /29."""
+    return Wan(**{
+        "name": "att", "interface": "enatt0.3242", "mark": 1, "table": 100,
+        "address4": "104.57.226.193/29", "gateway4": "104.57.226.198",
+        "public4": [f"104.57.226.{n}" for n in range(193, 198)],
+        "address6": "2001:506:72f7:108c::1", "prefix6": "2600:1700:2f71:c80::/60", **changes})
+
+
+def webpass(**changes):
+    """The original's second WAN: an on-link /29, answered for by ARP."""
+    return Wan(**{
+        "name": "webpass", "interface": "enwebpass0", "mark": 2, "table": 200, "metric": 101,
+        "address4": "136.25.91.242/29", "gateway4": "136.25.91.241",
+        "public4": [f"136.25.91.{n}" for n in range(242, 247)], "routed4": False,
+        "address6": "2604:5500:c271:8000::72b", "prefix6": "2604:5500:c271:be00::/60", **changes})
+
+
+def original():
+    """The two WANs of the original design."""
+    return [att(), webpass()]
+
+
+def many(weights, tiers=None):
+    """As many WANs as there are weights, with made-up addresses; every other one on-link."""
+    tiers = tiers or [1] * len(weights)
+    return [Wan(
+        name=f"isp{i}", interface=f"enwan{i}", mark=i, table=1000 + i, weight=weight, tier=tier,
+        address4=f"198.18.{i}.2/29", gateway4=f"198.18.{i}.1",
+        public4=[f"198.18.{i}.{n}" for n in range(2, 7)], routed4=i % 2 == 1, metric=100 + i,
+        address6=f"2001:db8:ffff:{i:x}::2", prefix6=f"2001:db8:{i:x}:a0::/60")
+        for i, (weight, tier) in enumerate(zip(weights, tiers), start=1)]
+
+
+def _section(title, keys):
+    lines = [f"{key:18} = {value}".rstrip() for key, value in keys.items() if value is not None]
+    return "\n".join([f"[{title}]", *lines, ""])
+
+
+def wan_section(wan):
+    """The [wan …] section of one WAN."""
+    keys = {"interface": wan.interface, "mark": wan.mark, "table": wan.table, "weight": wan.weight,
+            "tier": wan.tier, "nat4": wan.nat4, "nat6": wan.nat6,
+            "public4": ("routed" if wan.routed4 else "onlink") if wan.nat4 == "map" else None,
+            "prefix6": wan.prefix6 if wan.prefix_key == "fixed" else wan.prefix_key}
+    return _section(f"wan {wan.name}", {**keys, **wan.keys})
+
+
+def config(wans, mwan=None, lan=None, balance=None):
+    """The text of mwan.conf. The dicts change or add keys of their sections; None leaves a key out."""
+    lan_keys = {"interface": LAN, "prefix4": "10.250.250.0/29", "router4": "10.250.250.2", "prefix6": PREFIX6,
+                "router6": ROUTER6, "router6_linklocal": "auto"}
+    mapped = [wan for wan in wans if wan.nat4 == "map"]
+    map4 = {inside: ", ".join(f"{wan.name} {wan.public4[i]}" for wan in mapped) for i, inside in enumerate(INSIDE4)}
+    sections = [_section("mwan", mwan or {}), _section("lan", {**lan_keys, **(lan or {})}),
+                _section("balance", balance or {}), *(wan_section(wan) for wan in wans)]
+    if mapped:
+        sections.append(_section("map4", map4))
+    return "\n".join(sections)
