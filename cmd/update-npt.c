@@ -22,6 +22,8 @@ static int parse_request(const struct cli *cli, const struct config *config,
 {
 	const char *interface = cli->n_arguments > 0 ? cli->arguments[0] : NULL;
 	const char *prefix = cli->n_arguments > 1 ? cli->arguments[1] : NULL;
+	_cleanup_(npt_state_done) struct npt_state kept = {};
+	int r;
 
 	if (!interface)
 		return 0;
@@ -40,7 +42,13 @@ static int parse_request(const struct cli *cli, const struct config *config,
 		return fault_set(fault, -EINVAL,
 				 "update-npt: \"%s\" is not an IPv6 prefix like 2001:db8:a::/60",
 				 prefix);
-	return npt_check(config, interface, request->prefix, fault);
+	r = npt_check(config, interface, request->prefix, fault);
+	if (r == 0)
+		r = npt_state_read(config, &kept, fault);
+	if (r == 0)
+		r = npt_check_others(config, &kept, request->only - config->wans, request->prefix,
+				     fault);
+	return r;
 }
 
 static int run(const struct cli *cli, struct fault *fault)

@@ -30,6 +30,7 @@ enum delegation delegation_from_json(const char *json, uint64_t now_us, struct p
 				     unsigned max_len, struct prefix *ret)
 {
 	json_t *root = json_loads(json, 0, NULL), *entry;
+	bool known = json_is_object(root);
 	int best = 0;
 	size_t i;
 
@@ -52,5 +53,5 @@ enum delegation delegation_from_json(const char *json, uint64_t now_us, struct p
 		}
 	}
 	json_decref(root);
-	return best ? DELEGATION_FOUND : DELEGATION_NONE;
+	return best ? DELEGATION_FOUND : known ? DELEGATION_NONE : DELEGATION_UNKNOWN;
 }

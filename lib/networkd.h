@@ -31,6 +31,6 @@ static inline void networkd_closep(struct networkd **networkd)
 enum delegation networkd_delegation(struct networkd *networkd, unsigned ifindex,
 				    struct prefix current, unsigned max_len, struct prefix *ret);
 
-/* The same, of one answer of DescribeLink; now_us: CLOCK_BOOTTIME. Pure. */
+/* The same, of one answer of DescribeLink (nonsense is no answer); now_us: CLOCK_BOOTTIME. Pure. */
 enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
 				     unsigned max_len, struct prefix *ret);

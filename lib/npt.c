@@ -45,10 +45,29 @@ int npt_check(const struct config *config, const char *wan, struct prefix delega
 		return fault_set(fault, -EINVAL, "%s: %s has bits beyond its length: meant is %s",
 				 wan, prefix_str(delegated).s,
 				 prefix_str(prefix_network(delegated)).s);
+	if (!addr_is_host(delegated.addr) || addr_is_linklocal(delegated.addr))
+		return fault_set(fault, -EINVAL, "%s: %s is not a prefix that an ISP delegates",
+				 wan, prefix_str(delegated).s);
+	if (prefix_overlaps(delegated, config->lan.prefix6) ||
+	    (config->lan.router6.family && prefix_contains(delegated, config->lan.router6)))
+		return fault_set(fault, -EINVAL, "%s: %s is inside: it overlaps [lan] of %s", wan,
+				 prefix_str(delegated).s, config->path);
 	if (delegated.len == 0 || delegated.len > config->lan.prefix6.len)
 		return fault_set(fault, -EINVAL,
 				 "%s: prefix %s is a /%u, too small for lan.prefix6, a /%u", wan,
 				 prefix_str(delegated).s, delegated.len, config->lan.prefix6.len);
+	return 0;
+}
+
+int npt_check_others(const struct config *config, const struct npt_state *npt, size_t wan,
+		     struct prefix delegated, struct fault *fault)
+{
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (i != wan && npt->delegated[i].len > 0 &&
+		    prefix_overlaps(npt->delegated[i], delegated))
+			return fault_set(fault, -EINVAL, "%s: %s overlaps the prefix of %s, %s",
+					 config->wans[wan].name, prefix_str(delegated).s,
+					 config->wans[i].name, prefix_str(npt->delegated[i]).s);
 	return 0;
 }
 

@@ -29,11 +29,15 @@ struct addr npt_edge(const struct config *config, const struct npt_state *npt, s
 bool npt_masquerades(const struct config *config, const struct npt_state *npt, size_t wan);
 
 /*
- * 0, or -EINVAL with the reason when this delegation can't carry lan.prefix6: shorter
- * blocks hold it, longer ones don't, and bits beyond the length are a mistake.
+ * 0, or -EINVAL with the reason when this delegation can't carry lan.prefix6: it is too
+ * long, has bits beyond its length, or is not the ISP's to delegate.
  */
 int npt_check(const struct config *config, const char *wan, struct prefix delegated,
 	      struct fault *fault);
+
+/* 0, or -EINVAL with the reason when another WAN has that prefix, or part of it. */
+int npt_check_others(const struct config *config, const struct npt_state *npt, size_t wan,
+		     struct prefix delegated, struct fault *fault);
 
 /* The prefixes last used, as update-npt recorded them. A missing file means none. */
 int npt_state_read(const struct config *config, struct npt_state *ret, struct fault *fault);

@@ -89,11 +89,14 @@ static void check_prefix(struct run *run, size_t wan)
 {
 	struct prefix *delegated = &run->npt.delegated[wan];
 
-	if (delegated->len > 0 &&
-	    npt_check(run->config, run->config->wans[wan].name, *delegated, &run->bad_prefix) < 0)
+	if (delegated->len == 0)
+		return;
+	if (npt_check(run->config, run->config->wans[wan].name, *delegated, &run->bad_prefix) < 0 ||
+	    npt_check_others(run->config, &run->npt, wan, *delegated, &run->bad_prefix) < 0)
 		*delegated = (struct prefix){};
 }
 
+/* Fills run->npt: argument, fixed prefix, networkd, last used. */
 static int resolve_prefixes(struct run *run, struct fault *fault)
 {
 	_cleanup_(networkd_closep) struct networkd *networkd = NULL;
@@ -124,8 +127,9 @@ static int resolve_prefixes(struct run *run, struct fault *fault)
 			run->npt.delegated[i] = wan->prefix6;
 		else
 			ask_prefix(run, networkd, i);
-		check_prefix(run, i);
 	}
+	for (size_t i = 0; i < config->n_wans; i++)
+		check_prefix(run, i);
 	return 0;
 }
 

@@ -39,16 +39,22 @@ END_TEST
 
 START_TEST(link_without_dhcpv6_has_none)
 {
-	static const char *const answers[] = { "",
-					       "{}",
-					       "[]",
-					       "{\"DHCPv6Client\":null}",
-					       "{\"DHCPv6Client\":{\"Prefixes\":{}}}",
-					       "not json" };
+	static const char *const answers[] = { "{}", "{\"DHCPv6Client\":null}",
+					       "{\"DHCPv6Client\":{\"Prefixes\":{}}}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
 		ck_assert_int_eq(delegation_from_json(answers[i], NOW, (struct prefix){}, 60, &got),
 				 DELEGATION_NONE);
+}
+END_TEST
+
+START_TEST(nonsense_is_no_answer)
+{
+	static const char *const answers[] = { "", "[]", "not json", "{" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
+		ck_assert_int_eq(delegation_from_json(answers[i], NOW, (struct prefix){}, 60, &got),
+				 DELEGATION_UNKNOWN);
 }
 END_TEST
 
@@ -101,6 +107,7 @@ int main(void)
 
 	tcase_add_test(tcase, delegation_is_found);
 	tcase_add_test(tcase, link_without_dhcpv6_has_none);
+	tcase_add_test(tcase, nonsense_is_no_answer);
 	tcase_add_test(tcase, expired_prefix_is_none);
 	tcase_add_test(tcase, preferred_comes_before_deprecated);
 	tcase_add_test(tcase, prefix_in_use_stays_while_it_is_preferred);
