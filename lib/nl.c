@@ -10,6 +10,8 @@
 #define SOL_NETLINK 270
 #endif
 
+#define MESSAGE_ROOM 32768
+
 int netlink_open(int protocol, struct nl_sock **ret, struct fault *fault)
 {
 	_cleanup_(nl_sock_freep) struct nl_sock *sk = nl_socket_alloc();
@@ -23,6 +25,11 @@ int netlink_open(int protocol, struct nl_sock **ret, struct fault *fault)
 
 	nl_socket_disable_seq_check(sk);
 	nl_socket_disable_auto_ack(sk);
+	/* The kernel fills no more than this at once; asking for sizes first costs a call each. */
+	nl_socket_disable_msg_peek(sk);
+	r = nl_socket_set_msg_buf_size(sk, MESSAGE_ROOM);
+	if (r < 0)
+		return -ENOMEM;
 	setsockopt(nl_socket_get_fd(sk), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 	setsockopt(nl_socket_get_fd(sk), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(nl_socket_get_fd(sk), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));

@@ -174,7 +174,7 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	struct look *look = arg;
 	uint32_t metric;
 
-	/* Most of a full table is passed over here, unparsed. */
+	/* Other routes over the link are passed over unparsed. */
 	if (message->nlmsg_type != RTM_NEWROUTE || info->rtm_dst_len != 0 ||
 	    info->rtm_type != RTN_UNICAST || info->rtm_protocol == RTPROT_MWAN ||
 	    info->rtm_table != RT_TABLE_MAIN)
@@ -261,21 +261,45 @@ static void see_fixed_gateways(struct look *look)
 				};
 }
 
+/*
+ * Link by link, because the kernel passes over what leads elsewhere much faster
+ * than it can tell of it: a full table costs next to nothing.
+ */
+static int dump_routes(struct look *look, unsigned oif)
+{
+	int r = 0;
+
+	for (enum family family = 0; family < N_FAMILIES && r == 0; family++) {
+		_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+		struct rtmsg header = {
+			.rtm_family = family_af(family),
+			.rtm_table = RT_TABLE_MAIN,
+			.rtm_type = RTN_UNICAST,
+		};
+
+		if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+		    nla_put_u32(msg, RTA_OIF, oif) < 0)
+			return -ENOMEM;
+		r = netlink_dump_msg(look->sk, msg, on_route, look);
+		if (r == -ENODEV) /* the link is gone meanwhile */
+			r = -EAGAIN;
+	}
+	return r;
+}
+
 static int dump_all(struct look *look)
 {
 	struct ifinfomsg links = { .ifi_family = AF_UNSPEC };
 	struct ifaddrmsg addresses = { .ifa_family = AF_UNSPEC };
-	struct rtmsg routes = { .rtm_table = RT_TABLE_MAIN };
 	int r;
 
 	r = netlink_dump(look->sk, RTM_GETLINK, &links, sizeof(links), on_link, look);
 	if (r == 0)
 		r = netlink_dump(look->sk, RTM_GETADDR, &addresses, sizeof(addresses), on_address,
 				 look);
-	for (enum family family = 0; family < N_FAMILIES && r == 0; family++) {
-		routes.rtm_family = family_af(family);
-		r = netlink_dump(look->sk, RTM_GETROUTE, &routes, sizeof(routes), on_route, look);
-	}
+	for (size_t i = 0; i < look->facts->n_wans && r == 0; i++)
+		if (look->facts->wans[i].link.link.index)
+			r = dump_routes(look, look->facts->wans[i].link.link.index);
 	for (size_t i = 0; i < look->n_unresolved && r == 0; i++)
 		r = resolve_nexthop(look, &look->unresolved[i]);
 	return r;
