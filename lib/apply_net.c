@@ -12,7 +12,7 @@
 
 static int put_addr(struct nl_msg *msg, int type, struct addr addr)
 {
-	return nla_put(msg, type, addr_size(addr.family), addr.bytes);
+	return nla_put(msg, type, (int)addr_size(addr.family), addr.bytes);
 }
 
 static struct nl_msg *address_message(const struct object *o, int type, int flags)
@@ -170,7 +170,8 @@ static void say(const struct step *step, const char *prefix)
 static void forget_gateway(struct nl_sock *sk, const struct object *route)
 {
 	_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_DELNEIGH, 0);
-	struct ndmsg header = { .ndm_family = route->via.family, .ndm_ifindex = route->link.index };
+	struct ndmsg header = { .ndm_family = route->via.family,
+				.ndm_ifindex = (int)route->link.index };
 	struct netlink_reason why;
 
 	/* There being no such neighbour is as good. */

@@ -99,8 +99,5 @@ int run_lock(struct fault *fault)
 		if (errno != EINTR)
 			return fault_set(fault, -errno, "%s: %m", path);
 
-	int held = fd;
-
-	fd = -1;
-	return held;
+	return take_fd(&fd);
 }

@@ -22,7 +22,7 @@ struct networkd {
 	void *library;
 	sd_bus *bus;
 	bool tried;
-#define DECLARE(name) __typeof__(name) *name;
+#define DECLARE(name) __typeof__(name) *name; /* NOLINT(bugprone-macro-parentheses) */
 	FUNCTIONS(DECLARE)
 };
 

@@ -49,14 +49,14 @@ struct exchange {
 static void read_reason(struct nlmsgerr *error, struct nlmsghdr *message,
 			struct netlink_reason *why)
 {
-	size_t skip = sizeof(*error);
+	int skip = sizeof(*error);
 	struct nlattr *attr;
 
 	if (!why || !(message->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
 	/* With capped acks only the header of our request comes back. */
 	if (!(message->nlmsg_flags & NLM_F_CAPPED))
-		skip += error->msg.nlmsg_len - sizeof(error->msg);
+		skip += (int)(error->msg.nlmsg_len - sizeof(error->msg));
 	attr = nlmsg_find_attr(message, skip, NLMSGERR_ATTR_MSG);
 	if (attr)
 		snprintf(why->text, sizeof(why->text), ": %s", nla_get_string(attr));

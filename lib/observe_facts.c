@@ -149,7 +149,7 @@ static void see_multipath(struct look *look, struct nlattr *multipath, enum fami
 			see_gateway(look, hop->rtnh_ifindex, family,
 				    attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], family_af(family)),
 				    metric);
-		left -= NLMSG_ALIGN(hop->rtnh_len);
+		left -= (int)NLMSG_ALIGN(hop->rtnh_len);
 		hop = RTNH_NEXT(hop);
 	}
 }

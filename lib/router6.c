@@ -159,10 +159,7 @@ static int open_echo(const struct config *config)
 		       strlen(config->lan.interface)) < 0)
 		return -errno;
 
-	int taken = fd;
-
-	fd = -1;
-	return taken;
+	return take_fd(&fd);
 }
 
 /* Asks all nodes on the link; each answer comes from a link-local address. */
@@ -188,7 +185,7 @@ static struct addr next_answer(int fd, uint16_t id, uint64_t deadline)
 		struct icmp6_hdr header;
 		struct addr addr = { .family = AF_INET6 };
 
-		if (poll(&wait, 1, deadline - now) <= 0)
+		if (poll(&wait, 1, (int)(deadline - now)) <= 0)
 			continue;
 		if (recvfrom(fd, &header, sizeof(header), 0, (struct sockaddr *)&from, &size) <
 			    (ssize_t)sizeof(header) ||

@@ -22,6 +22,15 @@
 		_it_;                                                                              \
 	})
 
+/* Hands the descriptor over, so that closep() finds none. */
+static inline int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 static inline void freep(void *p)
 {
 	free(*(void **)p);

@@ -57,7 +57,8 @@ def deletions(router):
     found = []
     for family in (4, 6):
         for rule in router.own_rules(family):
-            found.append((f"rule del {rule_text(rule)}", lambda t=f"rule del {rule_text(rule)}\n", f=family: router.ip(t, f)))
+            text = f"rule del {rule_text(rule)}"
+            found.append((text, lambda t=text + "\n", f=family: router.ip(t, f)))
         for route in router.own_routes(family):
             text = f"route del {route_text(route)}"
             found.append((text, lambda t=text + "\n", f=family: router.ip(t, f)))

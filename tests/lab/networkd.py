@@ -113,7 +113,8 @@ class Networkd:
 def _prefix(text, valid):
     """One entry of "Prefixes", as networkd 257 writes it; an unlimited lifetime has no key."""
     network = ipaddress.IPv6Interface(text)
-    entry = {"Prefix": list(network.ip.packed), "PrefixString": str(network.ip), "PrefixLength": network.network.prefixlen}
+    entry = {"Prefix": list(network.ip.packed), "PrefixString": str(network.ip),
+             "PrefixLength": network.network.prefixlen}
     if valid is not None:
         end = max(1, int((time.clock_gettime(time.CLOCK_BOOTTIME) + valid) * 1_000_000))
         entry.update(PreferredLifetimeUSec=end, ValidLifetimeUSec=end)

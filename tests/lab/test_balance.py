@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 import wans
+from icmp import Echo
 from lab import CLIENT4, MANY6, SERVERS4, SERVERS6, SPREAD4, SPREAD6
-from traffic import Echo, TcpFlow, UdpFlow, answers, close_all, tcp_answers, udp_flows
+from traffic import TcpFlow, UdpFlow, answers, close_all, tcp_answers, udp_flows
 
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -151,17 +152,26 @@ def test_many_wans_share_alike(make_lab, family):
     expect(udp_share(lab, family, 2400), {f"isp{i}": 1 for i in range(1, 9)})
 
 
+def from_source(lab, source, count=50):
+    flows = udp_flows(lab.opnsense, count, SERVERS4, [source])
+    seen = lab.shares(answers(flows, seconds=1))
+    close_all(flows)
+    return seen
+
+
 def test_masquerade_carries_sources_that_have_no_mapping(make_lab):
     """A WAN with a single address takes its share, and all of what the maps don't know."""
     descriptions = wans.many([1, 1])
     descriptions[1].nat4 = "masquerade"
-    lab = make_lab(descriptions).up()
-    expect(udp_share(lab, 4, 600), {"isp1": 1, "isp2": 1})
-    lab.opnsense.ip("addr add 10.250.250.7/29 dev wan0\n")
-    flows = udp_flows(lab.opnsense, 50, SERVERS4, ["10.250.250.7"])
-    shares = lab.shares(answers(flows))
-    close_all(flows)
-    assert shares == {"isp2": 50}
+    lab = make_lab(descriptions, inside=4).up()
+    expect(from_source(lab, "10.250.250.3", 400), {"isp1": 1, "isp2": 1})
+    assert from_source(lab, "10.250.250.6") == {"isp2": 50}
+
+
+def test_a_source_without_mapping_goes_nowhere_where_all_wans_map(make_lab):
+    lab = make_lab(wans.many([1, 1]), inside=4).up()
+    assert from_source(lab, "10.250.250.6") == {"lost": 50}
+    assert set(from_source(lab, "10.250.250.5")) == {"isp1", "isp2"}
 
 
 def test_nat6_masquerade_shares_too(make_lab):

@@ -6,12 +6,14 @@ import struct
 import pytest
 
 import wans
+from icmp import ping
 from lab import CLIENT6, SERVERS4, SERVERS6, SPREAD4, STRANGER4, STRANGER6
-from traffic import PORT, TcpFlow, UdpFlow, family_of, ping, readable, refused
+from traffic import PORT, TcpFlow, UdpFlow, family_of, readable, refused
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+HOP_LIMIT = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
 SSH = 22
 
 
@@ -69,9 +71,9 @@ def test_the_base_alone_lets_an_administrator_in(bare):
 
 def test_a_base_with_another_management_interface_is_obeyed(make_lab):
     lab = make_lab()
-    text = lab.router.read("/etc/mwan/nftables.conf")
-    assert text.count('define MANAGEMENT = "eth0"') == 1
-    lab.router.write("/etc/mwan/nftables.conf", text.replace('define MANAGEMENT = "eth0"', 'define MANAGEMENT = "eth9"'))
+    text, line = lab.router.read("/etc/mwan/nftables.conf"), 'define MANAGEMENT = "eth0"'
+    assert text.count(line) == 1
+    lab.router.write("/etc/mwan/nftables.conf", text.replace(line, 'define MANAGEMENT = "eth9"'))
     lab.router.load_base()
     with listen(lab.router, socket.AF_INET):
         assert not connects(lab.admin, "192.168.50.1")
@@ -200,13 +202,13 @@ def test_traceroute_shows_the_router(lab, family):
     """A packet that dies here is answered with time exceeded, in both directions."""
     protocol = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}[family]
     cases = [(lab.client, None, SERVERS[family][0], 2)]
+    stranger = {4: STRANGER4, 6: STRANGER6}[family]
     for one in lab.wans:
-        cases.append((lab.internet, {4: STRANGER4, 6: STRANGER6}[family], {4: one.public4[1], 6: one.host(CLIENT6)}[family], 2))
+        cases.append((lab.internet, stranger, {4: one.public4[1], 6: one.host(CLIENT6)}[family], 2))
     for namespace, source, target, hops in cases:
         with namespace.socket(AF[family], socket.SOCK_RAW, protocol) as errors, \
                 UdpFlow(namespace, target, source) as flow:
-            level, option = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}[family]
-            flow.sock.setsockopt(level, option, hops)
+            flow.sock.setsockopt(*HOP_LIMIT[family], hops)
             flow.send()
             kinds = []
             while readable(errors, 0.3):

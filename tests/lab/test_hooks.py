@@ -9,8 +9,9 @@ from lab import SERVERS4, SERVERS6
 from traffic import answers, close_all, udp_flows
 
 ROOT = "/etc/networkd-dispatcher"
-STATES = {"routable.d": {"50-update-routes.sh", "55-update-npt.sh"}, "configured.d": {"55-update-npt.sh"},
-          "no-carrier.d": {"50-update-routes.sh"}, "degraded.d": {"50-update-routes.sh"}, "off.d": {"50-update-routes.sh"}}
+ROUTES, NPT = "50-update-routes.sh", "55-update-npt.sh"
+STATES = {"routable.d": {ROUTES, NPT}, "configured.d": {NPT}, "no-carrier.d": {ROUTES}, "degraded.d": {ROUTES},
+          "off.d": {ROUTES}}
 HOSTILE = ["; touch /run/owned", "$(touch /run/owned)", "`touch /run/owned`", "--config=/run/evil.conf", "-h",
            "enatt0.3242 2001:db8::/60", "a\ntouch /run/owned", "../../run/owned", "'\"", "*", " ", "x" * 5000]
 

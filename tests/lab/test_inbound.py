@@ -3,8 +3,9 @@
 import pytest
 
 import wans
+from icmp import ping
 from lab import CLIENT4, CLIENT6, CLIENT2_6, FORWARDED, SERVERS6, STRANGER4, STRANGER6, Lab
-from traffic import PORT, TcpFlow, UdpFlow, ping, refused
+from traffic import PORT, TcpFlow, UdpFlow, refused
 
 HOSTS6 = [CLIENT6, "3d06:bad:b01::2", "3d06:bad:b01::ffff:ffff", "3d06:bad:b01:7:1234:5678:9abc:def0",
           "3d06:bad:b01:f:ffff:ffff:ffff:fffe"]

@@ -4,8 +4,9 @@ import pytest
 
 import rtnl
 import wans
+from icmp import ping
 from lab import CLIENT6, SERVERS4, SERVERS6, STRANGER6
-from traffic import TcpFlow, UdpFlow, answers, close_all, ping, refused, udp_flows
+from traffic import TcpFlow, UdpFlow, answers, close_all, refused, udp_flows
 
 ATT, WEBPASS = "2600:1700:2f71:c80::/60", "2604:5500:c271:be00::/60"
 NEW = "2600:1700:aaaa:50::/60"

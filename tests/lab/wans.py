@@ -114,12 +114,15 @@ def wan_section(wan):
     return _section(f"wan {wan.name}", {**keys, **wan.keys})
 
 
-def config(wans, mwan=None, lan=None, balance=None):
-    """The text of mwan.conf. The dicts change or add keys of their sections; None leaves a key out."""
+def config(wans, mwan=None, lan=None, balance=None, inside=len(INSIDE4)):
+    """
+    The text of mwan.conf. The dicts change or add keys of their sections; None
+    leaves a key out. The first `inside` addresses of INSIDE4 are mapped.
+    """
     lan_keys = {"interface": LAN, "prefix4": "10.250.250.0/29", "router4": "10.250.250.2", "prefix6": PREFIX6,
                 "router6": ROUTER6, "router6_linklocal": "auto"}
     mapped = [wan for wan in wans if wan.nat4 == "map"]
-    map4 = {inside: ", ".join(f"{wan.name} {wan.public4[i]}" for wan in mapped) for i, inside in enumerate(INSIDE4)}
+    map4 = {INSIDE4[i]: ", ".join(f"{wan.name} {wan.public4[i]}" for wan in mapped) for i in range(inside)}
     sections = [_section("mwan", mwan or {}), _section("lan", {**lan_keys, **(lan or {})}),
                 _section("balance", balance or {}), *(wan_section(wan) for wan in wans)]
     if mapped:
