@@ -2,9 +2,7 @@
  * update-npt: finds each WAN's delegated IPv6 prefix and brings translation,
  * edge addresses and what hangs on them into the kernel.
  */
-#include "cli.h"
-#include "log.h"
-#include "reconcile.h"
+#include "update.h"
 
 #include <errno.h>
 
@@ -25,6 +23,7 @@ static int parse_request(const struct cli *cli, const struct config *config,
 	_cleanup_(npt_state_done) struct npt_state kept = {};
 	int r;
 
+	request->ask_prefixes = true;
 	if (!interface)
 		return 0;
 	request->only = config_wan_by_interface(config, interface);
@@ -51,36 +50,7 @@ static int parse_request(const struct cli *cli, const struct config *config,
 	return r;
 }
 
-static int run(const struct cli *cli, struct fault *fault)
-{
-	_cleanup_(config_done) struct config config = {};
-	struct reconcile request = { .ask_prefixes = true, .dry_run = cli->dry_run };
-	int r;
-
-	r = config_load(cli->config, &config, fault);
-	if (r == 0)
-		r = parse_request(cli, &config, &request, fault);
-	if (r < 0) {
-		log_outcome(r, fault);
-		return EXIT_USAGE;
-	}
-	if (config.debug_logging)
-		log_debug_file(DEBUG_LOG_PATH);
-
-	r = reconcile(&config, &request, fault);
-	if (r < 0)
-		return log_outcome(r, fault);
-	return cli->check && r == RECONCILE_CHANGED ? EXIT_WOULD_CHANGE : EXIT_DONE;
-}
-
 int main(int argc, char **argv)
 {
-	struct fault fault = {};
-	struct cli cli;
-	int r;
-
-	r = cli_parse(&program, argc, argv, &cli);
-	if (r == CLI_RUN)
-		r = run(&cli, &fault);
-	return cli_exit(r);
+	return update_main(&program, parse_request, argc, argv);
 }

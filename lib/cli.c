@@ -9,7 +9,8 @@
 
 static void print_help(const struct cli_program *program)
 {
-	printf("Usage: %s [OPTION]... %s\n%s\n\n", program->name, program->usage, program->summary);
+	printf("Usage: %s [OPTION]...%s%s\n%s\n\n", program->name, *program->usage ? " " : "",
+	       program->usage, program->summary);
 	printf("  --config FILE  the site (default %s)\n", CONFIG_PATH);
 	if (program->changes) {
 		puts("  --dry-run      print what would change, change nothing");

@@ -145,7 +145,7 @@ static void see_multipath(struct look *look, struct nlattr *multipath, enum fami
 		struct nlattr *tb[RTA_MAX + 1];
 
 		if (nla_parse(tb, RTA_MAX, (struct nlattr *)RTNH_DATA(hop),
-			      hop->rtnh_len - sizeof(*hop), NULL) == 0)
+			      (int)(hop->rtnh_len - sizeof(*hop)), NULL) == 0)
 			see_gateway(look, hop->rtnh_ifindex, family,
 				    attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], family_af(family)),
 				    metric);

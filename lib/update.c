@@ -1,0 +1,38 @@
+#include "update.h"
+
+#include "log.h"
+
+static int run(const struct cli *cli, update_arguments arguments)
+{
+	_cleanup_(config_done) struct config config = {};
+	struct reconcile request = { .dry_run = cli->dry_run };
+	struct fault fault = {};
+	int r;
+
+	r = config_load(cli->config, &config, &fault);
+	if (r == 0 && arguments)
+		r = arguments(cli, &config, &request, &fault);
+	if (r < 0) {
+		log_outcome(r, &fault);
+		return EXIT_USAGE;
+	}
+	if (config.debug_logging)
+		log_debug_file(DEBUG_LOG_PATH);
+
+	r = reconcile(&config, &request, &fault);
+	if (r < 0)
+		return log_outcome(r, &fault);
+	return cli->check && r == RECONCILE_CHANGED ? EXIT_WOULD_CHANGE : EXIT_DONE;
+}
+
+int update_main(const struct cli_program *program, update_arguments arguments, int argc,
+		char **argv)
+{
+	struct cli cli;
+	int r;
+
+	r = cli_parse(program, argc, argv, &cli);
+	if (r == CLI_RUN)
+		r = run(&cli, arguments);
+	return cli_exit(r);
+}
