@@ -23,30 +23,30 @@ static int parse_request(const struct cli *cli, const struct config *config,
 	_cleanup_(npt_state_done) struct npt_state kept = {};
 	int r;
 
-	request->ask_prefixes = true;
+	request->npt.ask = true;
 	if (!interface)
 		return 0;
-	request->only = config_wan_by_interface(config, interface);
-	if (!request->only)
+	request->npt.only = config_wan_by_interface(config, interface);
+	if (!request->npt.only)
 		return fault_set(fault, -EINVAL,
 				 "update-npt: \"%s\" is not the interface of a WAN in %s",
 				 interface, config->path);
 	if (!prefix)
 		return 0;
-	if (request->only->masquerade6 || request->only->gateway_mode[IPV6] == GATEWAY_NONE)
+	if (request->npt.only->masquerade6 || request->npt.only->gateway_mode[IPV6] == GATEWAY_NONE)
 		return fault_set(fault, -EINVAL,
 				 "update-npt: %s has no NPT in %s: a prefix is of no use",
 				 interface, config->path);
-	if (prefix_parse(prefix, AF_INET6, &request->prefix) < 0)
+	if (prefix_parse(prefix, AF_INET6, &request->npt.prefix) < 0)
 		return fault_set(fault, -EINVAL,
 				 "update-npt: \"%s\" is not an IPv6 prefix like 2001:db8:a::/60",
 				 prefix);
-	r = npt_check(config, interface, request->prefix, fault);
+	r = npt_check(config, interface, request->npt.prefix, fault);
 	if (r == 0)
 		r = npt_state_read(config, &kept, fault);
 	if (r == 0)
-		r = npt_check_others(config, &kept, request->only - config->wans, request->prefix,
-				     fault);
+		r = npt_check_others(config, &kept, request->npt.only - config->wans,
+				     request->npt.prefix, fault);
 	return r;
 }
 

@@ -99,16 +99,44 @@ static struct nl_msg *rule_message(const struct object *o, int type, int flags)
 	return msg;
 }
 
-/* What the kernel sent names the object exactly, whatever else it carries. */
+static bool is_route(int type)
+{
+	return type == RTM_NEWROUTE || type == RTM_DELROUTE;
+}
+
+/*
+ * What the kernel sent names the object exactly, whatever else it carries. Only of a
+ * route over a nexthop object, it tells the gateway as well, and takes one of both.
+ */
 static struct nl_msg *raw_message(const struct nlmsghdr *raw, int type, int flags)
 {
 	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
+	struct nlattr *attr, *nexthop = NULL;
+	int left;
 
-	if (!msg || nlmsg_append(msg, nlmsg_data(raw), nlmsg_datalen(raw), NLMSG_ALIGNTO) < 0) {
-		nlmsg_free(msg);
-		return NULL;
+	if (is_route(type))
+		nexthop = nlmsg_find_attr((struct nlmsghdr *)raw, sizeof(struct rtmsg), RTA_NH_ID);
+	if (!nexthop) {
+		if (!msg ||
+		    nlmsg_append(msg, nlmsg_data(raw), nlmsg_datalen(raw), NLMSG_ALIGNTO) < 0)
+			goto fail;
+		return msg;
+	}
+
+	if (!msg || nlmsg_append(msg, nlmsg_data(raw), sizeof(struct rtmsg), NLMSG_ALIGNTO) < 0)
+		goto fail;
+	nlmsg_for_each_attr(attr, (struct nlmsghdr *)raw, sizeof(struct rtmsg), left)
+	{
+		int name = nla_type(attr);
+
+		if (name != RTA_GATEWAY && name != RTA_OIF && name != RTA_MULTIPATH &&
+		    name != RTA_VIA && nla_put(msg, name, nla_len(attr), nla_data(attr)) < 0)
+			goto fail;
 	}
 	return msg;
+fail:
+	nlmsg_free(msg);
+	return NULL;
 }
 
 static struct nl_msg *message(const struct object *o, bool add, int flags)
@@ -150,7 +178,7 @@ static int add_flags(const struct step *step)
 	return NLM_F_CREATE;
 }
 
-static void say(const struct step *step, const char *prefix)
+static void say(int level, const struct step *step, const char *more)
 {
 	_cleanup_(freep) char *text = NULL;
 	size_t size;
@@ -160,7 +188,7 @@ static void say(const struct step *step, const char *prefix)
 		return;
 	step_print(step, f);
 	if (fclose(f) == 0)
-		log_event(LOG_DEBUG, "step", "%s%s", prefix, text);
+		log_event(level, "step", "%s%s", text, more);
 }
 
 /*
@@ -189,11 +217,15 @@ static int apply_step(struct nl_sock *sk, const struct step *step, struct netlin
 	msg = message(step->object, add, add ? add_flags(step) : 0);
 	if (!msg)
 		return -ENOMEM;
-	say(step, "");
+	say(LOG_DEBUG, step, "");
 	r = netlink_request(sk, msg, why);
 	if (r == 0 && add && step->object->kind == OBJECT_ROUTE && step->object->via.family &&
 	    step->object->prefix.len == 0)
 		forget_gateway(sk, step->object);
+	if (r == -EEXIST && step->object->family == AF_INET6) {
+		say(LOG_WARNING, step, " has to wait: there is one already, and it is not ours");
+		r = 0;
+	}
 	/* It may have gone with its link or address meanwhile. */
 	if (!add && (r == -ENOENT || r == -ESRCH || r == -EADDRNOTAVAIL || r == -ENODEV))
 		r = 0;

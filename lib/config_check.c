@@ -91,6 +91,9 @@ static int check_wan_translation(const struct subject *s, const struct wan_conf 
 		return MISTAKE(
 			s, section, "gateway4", "%s is on the LAN side, in prefix4 of [lan], %s",
 			addr_str(wan->gateway[IPV4]).s, prefix_str(s->config->lan.prefix4).s);
+	if (wan->hairpin6 && !s->config->lan.router6.family)
+		return MISTAKE(s, section, "hairpin6",
+			       "it needs router6 in [lan]: that is where the addresses lead");
 	if (!wan->fixed6)
 		return 0;
 

@@ -13,33 +13,55 @@
 struct search {
 	const struct prefix *prefixes;
 	size_t n_prefixes;
-	int which;
+	bool (*wants)(const struct search *search, struct nlattr **flow);
+	const struct link_fact *self;
 	/* The flows to delete: the kernel's own messages, to name them exactly. */
 	struct nlmsghdr **found;
 	size_t n_found;
 };
 
-static bool is_inside(const struct search *search, const struct nlattr *attr, int family)
+static bool is_inside(const struct search *search, struct addr addr)
 {
-	struct addr addr = netlink_addr(attr, family);
-
-	for (size_t i = 0; i < search->n_prefixes; i++)
-		if (addr.family && prefix_contains(search->prefixes[i], addr))
+	for (size_t i = 0; addr.family && i < search->n_prefixes; i++)
+		if (prefix_contains(search->prefixes[i], addr))
 			return true;
 	return false;
 }
 
-static bool tuple_is_inside(const struct search *search, struct nlattr *tuple)
+/* The addresses of one direction of a flow. */
+struct ends {
+	struct addr source, destination;
+};
+
+static struct ends read_ends(struct nlattr *tuple)
 {
 	struct nlattr *tb[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1];
 
 	if (!tuple || nla_parse_nested(tb, CTA_TUPLE_MAX, tuple, NULL) < 0 || !tb[CTA_TUPLE_IP] ||
 	    nla_parse_nested(ip, CTA_IP_MAX, tb[CTA_TUPLE_IP], NULL) < 0)
-		return false;
-	return is_inside(search, ip[CTA_IP_V4_SRC], AF_INET) ||
-	       is_inside(search, ip[CTA_IP_V4_DST], AF_INET) ||
-	       is_inside(search, ip[CTA_IP_V6_SRC], AF_INET6) ||
-	       is_inside(search, ip[CTA_IP_V6_DST], AF_INET6);
+		return (struct ends){};
+	if (ip[CTA_IP_V4_SRC])
+		return (struct ends){ netlink_addr(ip[CTA_IP_V4_SRC], AF_INET),
+				      netlink_addr(ip[CTA_IP_V4_DST], AF_INET) };
+	return (struct ends){ netlink_addr(ip[CTA_IP_V6_SRC], AF_INET6),
+			      netlink_addr(ip[CTA_IP_V6_DST], AF_INET6) };
+}
+
+static bool is_translated(const struct search *search, struct nlattr **flow)
+{
+	struct ends there = read_ends(flow[CTA_TUPLE_ORIG]);
+	struct ends back = read_ends(flow[CTA_TUPLE_REPLY]);
+
+	return is_inside(search, there.source) || is_inside(search, there.destination) ||
+	       is_inside(search, back.source) || is_inside(search, back.destination);
+}
+
+static bool is_unmarked(const struct search *search, struct nlattr **flow)
+{
+	struct addr source = read_ends(flow[CTA_TUPLE_ORIG]).source;
+
+	return (!flow[CTA_MARK] || nla_get_u32(flow[CTA_MARK]) == 0) && is_inside(search, source) &&
+	       !link_has_address(search->self, source);
 }
 
 static int on_flow(struct nlmsghdr *message, void *arg)
@@ -50,10 +72,7 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
 		return 0;
-	if (search->which == FLOWS_UNMARKED && tb[CTA_MARK] && nla_get_u32(tb[CTA_MARK]) != 0)
-		return 0;
-	if (!tuple_is_inside(search, tb[CTA_TUPLE_ORIG]) &&
-	    !tuple_is_inside(search, tb[CTA_TUPLE_REPLY]))
+	if (!search->wants(search, tb))
 		return 0;
 
 	v = reallocarray(search->found, search->n_found + 1, sizeof(struct nlmsghdr *));
@@ -121,10 +140,8 @@ static bool any_flow(struct nl_sock *sk)
 	return count > 0;
 }
 
-int conntrack_delete(const struct prefix *prefixes, size_t n, int which, unsigned *deleted,
-		     struct fault *fault)
+static int delete_found(struct search *search, unsigned *deleted, struct fault *fault)
 {
-	struct search search = { .prefixes = prefixes, .n_prefixes = n, .which = which };
 	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	int r;
 
@@ -135,12 +152,51 @@ int conntrack_delete(const struct prefix *prefixes, size_t n, int which, unsigne
 	if (!any_flow(sk))
 		return 0;
 
-	r = find_flows(sk, &search);
-	for (size_t i = 0; i < search.n_found; i++) {
-		if (r == 0 && delete_flow(sk, search.found[i]) == 0)
+	r = find_flows(sk, search);
+	for (size_t i = 0; i < search->n_found; i++) {
+		if (r == 0 && delete_flow(sk, search->found[i]) == 0)
 			++*deleted; /* else it ended by itself meanwhile */
-		free(search.found[i]);
+		free(search->found[i]);
 	}
-	free(search.found);
+	free(search->found);
 	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
+}
+
+int conntrack_delete_translated(struct prefix prefix, unsigned *deleted, struct fault *fault)
+{
+	struct search search = { .prefixes = &prefix, .n_prefixes = 1, .wants = is_translated };
+
+	return delete_found(&search, deleted, fault);
+}
+
+int conntrack_delete_unmarked(const struct prefix *prefixes, size_t n, const struct link_fact *self,
+			      unsigned *deleted, struct fault *fault)
+{
+	struct search search = {
+		.prefixes = prefixes, .n_prefixes = n, .wants = is_unmarked, .self = self
+	};
+
+	return delete_found(&search, deleted, fault);
+}
+
+int conntrack_delete_mark(uint32_t mark, struct fault *fault)
+{
+	struct nfgenmsg header = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
+	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
+	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
+	struct netlink_reason why;
+	int r;
+
+	r = netlink_open(NETLINK_NETFILTER, &sk, fault);
+	if (r < 0)
+		return r;
+	/* Without a tuple it is a flush, and the kernel looks at the mark. */
+	msg = nlmsg_alloc_simple(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0);
+	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, CTA_MARK, htonl(mark)) < 0 ||
+	    nla_put_u32(msg, CTA_MARK_MASK, UINT32_MAX) < 0)
+		return -ENOMEM;
+	r = netlink_request(sk, msg, &why);
+	return r < 0 ? fault_set(fault, r, "conntrack, flows with mark %u: %s", mark, strerror(-r))
+		     : 0;
 }

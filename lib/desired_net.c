@@ -60,12 +60,18 @@ static struct object default_route(const struct build *b, size_t wan, enum famil
 	return object;
 }
 
+/* True when routes of the family can lead over the link. */
+static bool takes(const struct link_fact *link, enum family family)
+{
+	return link->up && (family == IPV4 || link->inet6);
+}
+
 static bool has_gateway(const struct build *b, size_t wan, enum family family)
 {
 	const struct wan_facts *fact = &b->facts->wans[wan];
 
-	return b->config->wans[wan].gateway_mode[family] != GATEWAY_NONE && fact->link.up &&
-	       fact->gateway[family].present;
+	return b->config->wans[wan].gateway_mode[family] != GATEWAY_NONE &&
+	       takes(&fact->link, family) && fact->gateway[family].present;
 }
 
 /* A table with only a default would shadow what is connected. */
@@ -76,7 +82,9 @@ static void add_link_routes(struct build *b, size_t wan, uint32_t table)
 	for (size_t i = 0; link->up && i < link->n_addresses; i++) {
 		struct prefix at = link->addresses[i];
 
-		if (at.len < addr_bits(at.addr.family))
+		/* Of the delegated prefix, only what is translated is for somebody here. */
+		if (at.len < addr_bits(at.addr.family) &&
+		    !prefix_contains(b->npt->delegated[wan], at.addr))
 			add(b, route(at.addr.family, table, prefix_network(at), link->link,
 				     (struct addr){}));
 	}
@@ -88,7 +96,7 @@ static void add_inside6(struct build *b, uint32_t table)
 	const struct config *config = b->config;
 	const struct link_fact *lan = &b->facts->lan;
 
-	if (config->lan.prefix6.len > 0 && b->facts->router6_linklocal.family && lan->up)
+	if (config->lan.prefix6.len > 0 && b->facts->router6_linklocal.family && takes(lan, IPV6))
 		add(b, route(AF_INET6, table, config->lan.prefix6, lan->link,
 			     b->facts->router6_linklocal));
 }
@@ -110,7 +118,7 @@ static void add_table(struct build *b, size_t wan)
 		add(b, route(AF_INET, table, config->lan.prefix4, lan->link, (struct addr){}));
 
 	add_inside6(b, table);
-	if (config->lan.router6.family && lan->up)
+	if (config->lan.router6.family && takes(lan, IPV6))
 		add(b, route(AF_INET6, table, prefix_host(config->lan.router6), lan->link,
 			     (struct addr){}));
 	/* Without a DNPT rule, what the ISP sends to its prefix would bounce back. */
@@ -169,7 +177,7 @@ static void add_addresses(struct build *b, size_t wan)
 	for (size_t i = 0; config->wans[wan].onlink4 && i < config->n_map4; i++)
 		if (config->map4[i].public[wan].family)
 			add_address(b, wan, config->map4[i].public[wan]);
-	if (npt_active(config, b->npt, wan))
+	if (npt_active(config, b->npt, wan) && b->facts->wans[wan].link.inet6)
 		add_address(b, wan, npt_edge(config, b->npt, wan));
 }
 

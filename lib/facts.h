@@ -16,6 +16,7 @@ struct gateway_fact {
 struct link_fact {
 	struct link_ref link; /* index 0: there is no such link */
 	bool up, carrier;
+	bool inet6; /* IPv6 is enabled: the link has an address of it, if only link-local */
 	struct prefix *addresses; /* owned; not ours, not link-local; with their prefix length */
 	size_t n_addresses;
 };

@@ -83,6 +83,15 @@ int file_write(const char *path, const char *text, struct fault *fault)
 	return 0;
 }
 
+int file_write_if_changed(const char *path, const char *text, struct fault *fault)
+{
+	_cleanup_(freep) char *old = NULL;
+
+	if (file_read(path, &old) == 0 && strcmp(old, text) == 0)
+		return 0;
+	return file_write(path, text, fault);
+}
+
 int run_lock(struct fault *fault)
 {
 	const char *path = RUN_DIR "/lock";

@@ -14,6 +14,9 @@ int file_read(const char *path, char **ret);
 /* Replaces the file in one rename; makes its folder (one level) if need be. */
 int file_write(const char *path, const char *text, struct fault *fault);
 
+/* The same, unless the file says that already. */
+int file_write_if_changed(const char *path, const char *text, struct fault *fault);
+
 /*
  * Waits for its turn. Returns a descriptor that holds the lock until it is
  * closed or the process ends, or a negative errno.

@@ -111,7 +111,7 @@ int npt_state_read(const struct config *config, struct npt_state *ret, struct fa
 
 int npt_state_write(const struct config *config, const struct npt_state *npt, struct fault *fault)
 {
-	_cleanup_(freep) char *text = NULL, *old = NULL;
+	_cleanup_(freep) char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
@@ -124,7 +124,5 @@ int npt_state_write(const struct config *config, const struct npt_state *npt, st
 	if (fclose(f) != 0)
 		return -ENOMEM;
 
-	if (file_read(STATE_PATH, &old) == 0 && strcmp(old, text) == 0)
-		return 0;
-	return file_write(STATE_PATH, text, fault);
+	return file_write_if_changed(STATE_PATH, text, fault);
 }

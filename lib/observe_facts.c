@@ -83,6 +83,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	link = link_by_index(look, info->ifa_index);
 	if (!link || nlmsg_parse(message, sizeof(*info), tb, IFA_MAX, NULL) < 0)
 		return 0;
+	link->inet6 |= info->ifa_family == AF_INET6;
 	if (tb[IFA_PROTO] && nla_get_u8(tb[IFA_PROTO]) == RTPROT_MWAN)
 		return 0;
 

@@ -88,8 +88,13 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	else if (tb[RTA_VIA] && nla_len(tb[RTA_VIA]) >= 2 + 16)
 		memcpy(object.via.bytes, (char *)nla_data(tb[RTA_VIA]) + 2, 16),
 			object.via.family = AF_INET6;
-	object.odd = has_other(tb, RTA_MAX, ours, ARRAY_SIZE(ours)) || info->rtm_tos != 0 ||
-		     (tb[RTA_PREF] && nla_get_u8(tb[RTA_PREF]) != 0);
+	uint8_t scope =
+		info->rtm_family == AF_INET && info->rtm_type == RTN_UNICAST && !object.via.family
+			? RT_SCOPE_LINK
+			: RT_SCOPE_UNIVERSE;
+
+	object.odd = info->rtm_scope != scope || has_other(tb, RTA_MAX, ours, ARRAY_SIZE(ours)) ||
+		     info->rtm_tos != 0 || (tb[RTA_PREF] && nla_get_u8(tb[RTA_PREF]) != 0);
 	return keep(arg, object, message);
 }
 

@@ -5,7 +5,7 @@
 #include "conntrack.h"
 #include "fileio.h"
 #include "log.h"
-#include "networkd.h"
+#include "marks.h"
 #include "observe_facts.h"
 #include "observe_net.h"
 #include "observe_nft.h"
@@ -29,6 +29,7 @@ struct run {
 
 	struct npt_state kept, npt; /* the prefixes of the last run, and of this one */
 	struct fault bad_prefix;    /* the first that can't be used; its WAN goes without */
+	struct mark_list old_marks; /* that mean another WAN than in the last run, or none */
 	struct verdicts verdicts;
 
 	/* seen */
@@ -55,82 +56,11 @@ static void run_done(struct run *run)
 {
 	run_forget(run);
 	verdicts_done(&run->verdicts);
+	mark_list_done(&run->old_marks);
 	npt_state_done(&run->npt);
 	npt_state_done(&run->kept);
 	nft_ctxp(&run->nft);
 	nl_socket_free(run->sk);
-}
-
-/* ---- prefixes ---- */
-
-static void ask_prefix(struct run *run, struct networkd *networkd, size_t wan)
-{
-	const struct wan_conf *conf = &run->config->wans[wan];
-	unsigned ifindex = if_nametoindex(conf->interface);
-	struct prefix live = {};
-
-	/* There is no link to ask about: what it had last time still stands. */
-	if (ifindex == 0)
-		return;
-	switch (networkd_delegation(networkd, ifindex, run->kept.delegated[wan],
-				    run->config->lan.prefix6.len, &live)) {
-	case DELEGATION_UNKNOWN:
-		break;
-	case DELEGATION_NONE:
-		run->npt.delegated[wan] = (struct prefix){};
-		break;
-	case DELEGATION_FOUND:
-		run->npt.delegated[wan] = live;
-		break;
-	}
-}
-
-static void check_prefix(struct run *run, size_t wan)
-{
-	struct prefix *delegated = &run->npt.delegated[wan];
-
-	if (delegated->len == 0)
-		return;
-	if (npt_check(run->config, run->config->wans[wan].name, *delegated, &run->bad_prefix) < 0 ||
-	    npt_check_others(run->config, &run->npt, wan, *delegated, &run->bad_prefix) < 0)
-		*delegated = (struct prefix){};
-}
-
-/* Fills run->npt: argument, fixed prefix, networkd, last used. */
-static int resolve_prefixes(struct run *run, struct fault *fault)
-{
-	_cleanup_(networkd_closep) struct networkd *networkd = NULL;
-	const struct reconcile *request = run->request;
-	const struct config *config = run->config;
-	int r;
-
-	r = npt_state_read(config, &run->kept, fault);
-	if (r == 0)
-		r = npt_state_read(config, &run->npt, fault);
-	networkd = networkd_open();
-	if (r < 0 || !networkd)
-		return r < 0 ? r : -ENOMEM;
-
-	for (size_t i = 0; i < config->n_wans; i++) {
-		const struct wan_conf *wan = &config->wans[i];
-
-		if (config->lan.prefix6.len == 0 || wan->masquerade6 ||
-		    wan->gateway_mode[IPV6] == GATEWAY_NONE) {
-			run->npt.delegated[i] = (struct prefix){};
-			continue;
-		}
-		if (!request->ask_prefixes || (request->only && request->only != wan))
-			continue;
-		if (request->prefix.len > 0)
-			run->npt.delegated[i] = request->prefix;
-		else if (wan->fixed6)
-			run->npt.delegated[i] = wan->prefix6;
-		else
-			ask_prefix(run, networkd, i);
-	}
-	for (size_t i = 0; i < config->n_wans; i++)
-		check_prefix(run, i);
-	return 0;
 }
 
 /* ---- look ---- */
@@ -180,10 +110,20 @@ static int decide(struct run *run)
 
 /* ---- change ---- */
 
+/* Flows whose mark has come to mean another WAN would change over to it. */
+static int forget_old_marks(struct run *run, struct fault *fault)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < run->old_marks.n && r == 0; i++)
+		r = conntrack_delete_mark(run->old_marks.v[i], fault);
+	return r;
+}
+
 static int change(struct run *run, struct fault *fault)
 {
 	struct plan *plan = &run->plan;
-	int r;
+	int r, kept;
 
 	r = apply_net(run->sk, plan, 0, plan->n_additions, fault);
 	if (r < 0)
@@ -193,10 +133,16 @@ static int change(struct run *run, struct fault *fault)
 		undo_net(run->sk, plan, 0, plan->n_additions);
 		return r;
 	}
-	r = keep_nft(run->nft, plan, &run->wanted.texts, &run->rules, run->generation, fault);
-	if (r < 0)
-		return r;
-	return apply_net(run->sk, plan, plan->n_additions, plan->n_steps, fault);
+	/* The kernel has it: that a file can't be written is said, but stops nothing. */
+	kept = keep_nft(run->nft, plan, &run->wanted.texts, &run->rules, run->generation, fault);
+
+	/* Before their rules go, so that none falls through; and what came meanwhile. */
+	r = forget_old_marks(run, fault);
+	if (r == 0)
+		r = apply_net(run->sk, plan, plan->n_additions, plan->n_steps, fault);
+	if (r == 0)
+		r = forget_old_marks(run, fault);
+	return r < 0 ? r : kept;
 }
 
 /* Flows with an old prefix would send on with it for as long as they have traffic. */
@@ -209,7 +155,7 @@ static int forget_old_prefixes(struct run *run, struct fault *fault)
 
 		if (old->len == 0 || prefix_cmp(*old, run->npt.delegated[i]) == 0)
 			continue;
-		r = conntrack_delete(old, 1, FLOWS_ALL, &deleted, fault);
+		r = conntrack_delete_translated(*old, &deleted, fault);
 		if (r < 0)
 			return r;
 		log_event(LOG_NOTICE, "prefix", "%s: prefix %s is gone, and its flows=%u",
@@ -230,7 +176,7 @@ static int forget_unmarked(struct run *run, struct fault *fault)
 
 	if (!run->plan.takes_over)
 		return 0;
-	r = conntrack_delete(inside, n, FLOWS_UNMARKED, &deleted, fault);
+	r = conntrack_delete_unmarked(inside, n, &run->facts.lan, &deleted, fault);
 	if (r == 0 && deleted > 0)
 		log_event(LOG_NOTICE, "takeover", "removed flows=%u older than the rules", deleted);
 	return r;
@@ -320,6 +266,8 @@ static int finish(struct run *run, struct fault *fault)
 	r = forget_unmarked(run, fault);
 	if (r == 0)
 		r = forget_old_prefixes(run, fault);
+	if (r == 0)
+		r = marks_write(run->config, fault);
 	if (r < 0)
 		return r;
 	return plan_is_empty(&run->plan) ? RECONCILED : RECONCILE_CHANGED;
@@ -334,7 +282,11 @@ int reconcile(const struct config *config, const struct reconcile *request, stru
 	lock = run_lock(fault);
 	if (lock < 0)
 		return lock;
-	r = resolve_prefixes(&run, fault);
+	r = npt_state_read(config, &run.kept, fault);
+	if (r == 0)
+		r = npt_resolve(config, &request->npt, &run.kept, &run.npt, &run.bad_prefix);
+	if (r == 0)
+		r = marks_changed(config, &run.old_marks, fault);
 	if (r == 0)
 		r = verdicts_read(config, &run.verdicts);
 	if (r == 0)

@@ -4,15 +4,10 @@
  */
 #pragma once
 
-#include "config.h"
-#include "npt.h"
+#include "npt_resolve.h"
 
 struct reconcile {
-	/* What update-npt was asked; update-routes leaves these at their zero. */
-	bool ask_prefixes;	     /* look for the prefixes anew, not only where we kept them */
-	const struct wan_conf *only; /* of this WAN; NULL: of each */
-	struct prefix prefix;	     /* with `only`: use this one; len 0: look */
-
+	struct npt_request npt;
 	bool dry_run; /* print the plan on stdout instead of carrying it out */
 };
 

@@ -24,7 +24,7 @@ static void make_link(struct link_fact *link, unsigned index, const char *name,
 {
 	link->link.index = index;
 	snprintf(link->link.name, sizeof(link->link.name), "%s", name);
-	link->up = link->carrier = true;
+	link->up = link->carrier = link->inet6 = true;
 	link->addresses = calloc(2, sizeof(*link->addresses));
 	link->addresses[0] = a_prefix(address4);
 	link->addresses[1] = a_prefix(address6);

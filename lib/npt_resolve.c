@@ -1,0 +1,72 @@
+#include "npt_resolve.h"
+
+#include "networkd.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void ask_networkd(const struct config *config, struct networkd *networkd, size_t wan,
+			 struct prefix *delegated)
+{
+	unsigned ifindex = if_nametoindex(config->wans[wan].interface);
+	struct prefix live = {};
+
+	/* There is no link to ask about: what it had last time still stands. */
+	if (ifindex == 0)
+		return;
+	switch (networkd_delegation(networkd, ifindex, *delegated, config->lan.prefix6.len,
+				    &live)) {
+	case DELEGATION_UNKNOWN:
+		break;
+	case DELEGATION_NONE:
+		*delegated = (struct prefix){};
+		break;
+	case DELEGATION_FOUND:
+		*delegated = live;
+		break;
+	}
+}
+
+static bool is_usable(const struct config *config, const struct npt_state *npt, size_t wan,
+		      struct fault *bad)
+{
+	struct prefix delegated = npt->delegated[wan];
+
+	return delegated.len == 0 ||
+	       (npt_check(config, config->wans[wan].name, delegated, bad) == 0 &&
+		npt_check_others(config, npt, wan, delegated, bad) == 0);
+}
+
+int npt_resolve(const struct config *config, const struct npt_request *request,
+		const struct npt_state *kept, struct npt_state *ret, struct fault *bad)
+{
+	_cleanup_(networkd_closep) struct networkd *networkd = networkd_open();
+	_cleanup_(npt_state_done) struct npt_state npt = {};
+
+	npt.delegated = calloc(config->n_wans, sizeof(*npt.delegated));
+	if (!npt.delegated || !networkd)
+		return -ENOMEM;
+
+	for (size_t i = 0; i < config->n_wans; i++) {
+		const struct wan_conf *wan = &config->wans[i];
+
+		if (config->lan.prefix6.len == 0 || wan->masquerade6 ||
+		    wan->gateway_mode[IPV6] == GATEWAY_NONE)
+			continue;
+		npt.delegated[i] = kept->delegated[i];
+		if (!request->ask || (request->only && request->only != wan))
+			continue;
+		if (request->prefix.len > 0)
+			npt.delegated[i] = request->prefix;
+		else if (wan->fixed6)
+			npt.delegated[i] = wan->prefix6;
+		else
+			ask_networkd(config, networkd, i, &npt.delegated[i]);
+	}
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (!is_usable(config, &npt, i, bad))
+			npt.delegated[i] = (struct prefix){};
+
+	*ret = TAKE(npt);
+	return 0;
+}
