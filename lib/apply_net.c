@@ -191,21 +191,42 @@ static void say(int level, const struct step *step, const char *more)
 		log_event(level, "step", "%s%s", text, more);
 }
 
+static struct nl_msg *neighbour_message(int type, const struct object *route)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(type, 0);
+	struct ndmsg header = {
+		.ndm_family = route->via.family,
+		.ndm_ifindex = (int)route->link.index,
+	};
+
+	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    put_addr(msg, NDA_DST, route->via) < 0) {
+		nlmsg_free(msg);
+		return NULL;
+	}
+	return msg;
+}
+
+static int on_neighbour(struct nlmsghdr *message, void *arg)
+{
+	*(uint16_t *)arg = ((struct ndmsg *)nlmsg_data(message))->ndm_state;
+	return 0;
+}
+
 /*
  * A gateway that comes back may still be looked for in vain since it went: what is
  * sent then waits for that to end, and is lost with it. Ask anew.
  */
 static void forget_gateway(struct nl_sock *sk, const struct object *route)
 {
-	_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_DELNEIGH, 0);
-	struct ndmsg header = { .ndm_family = route->via.family,
-				.ndm_ifindex = (int)route->link.index };
+	_cleanup_(nl_msg_freep) struct nl_msg *get = neighbour_message(RTM_GETNEIGH, route);
+	_cleanup_(nl_msg_freep) struct nl_msg *delete = neighbour_message(RTM_DELNEIGH, route);
 	struct netlink_reason why;
+	uint16_t state = 0;
 
-	/* There being no such neighbour is as good. */
-	if (msg && nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) == 0 &&
-	    put_addr(msg, NDA_DST, route->via) == 0)
-		netlink_request(sk, msg, &why);
+	if (get && delete &&netlink_get(sk, get, on_neighbour, &state) == 0 &&
+	    (state & (NUD_INCOMPLETE | NUD_FAILED)))
+		netlink_request(sk, delete, &why);
 }
 
 static int apply_step(struct nl_sock *sk, const struct step *step, struct netlink_reason *why)

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-int apply_nft(struct nft_ctx **nft, const struct plan *plan, struct fault *fault)
+int apply_nft(struct nft **nft, const struct plan *plan, struct fault *fault)
 {
 	int r = 0;
 
@@ -27,7 +27,7 @@ static bool equal(const char *a, const char *b)
 }
 
 /* Brings the listing of each part that was changed up to date in its file. */
-static int keep_listings(struct nft_ctx *nft, const struct plan *plan,
+static int keep_listings(struct nft *nft, const struct plan *plan,
 			 const struct nft_observed *observed, struct fault *fault)
 {
 	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
@@ -65,7 +65,7 @@ static int keep_rules(const struct nft_texts *desired, const struct nft_observed
 	return 0;
 }
 
-int keep_nft(struct nft_ctx *nft, const struct plan *plan, const struct nft_texts *desired,
+int keep_nft(struct nft *nft, const struct plan *plan, const struct nft_texts *desired,
 	     const struct nft_observed *observed, uint32_t generation, struct fault *fault)
 {
 	uint32_t now = generation;

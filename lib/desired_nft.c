@@ -280,8 +280,12 @@ static void write_nat(const struct site *site, FILE *f)
 	}
 
 	fputs("# chain ip nat prerouting\n", f);
-	if (map)
+	if (map) {
+		/* Most new flows come from inside, and have nothing to look up here. */
+		fprintf(f, "add rule ip nat prerouting iifname \"%s\" accept\n",
+			config->lan.interface);
 		fputs("add rule ip nat prerouting dnat to iifname . ip daddr map @inbound\n", f);
+	}
 
 	fputs("# chain ip nat postrouting\n", f);
 	if (map)

@@ -1,42 +1,33 @@
 #include "networkd.h"
 
+#include "library.h"
 #include "log.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
 #define TIMEOUT_US 2000000
 
-/*
- * libsystemd is loaded when it is needed: it and what it brings along take longer
- * to load than most runs of mwan take altogether.
- */
 #define FUNCTIONS(f)                                                                               \
 	f(sd_bus_open_system) f(sd_bus_message_new_method_call) f(sd_bus_message_set_auto_start)   \
 		f(sd_bus_message_append) f(sd_bus_call) f(sd_bus_message_read)                     \
 			f(sd_bus_message_unref) f(sd_bus_error_free) f(sd_bus_flush_close_unref)
 
 struct networkd {
-	void *library;
+	struct library library;
 	sd_bus *bus;
 	bool tried;
-#define DECLARE(name) __typeof__(name) *name; /* NOLINT(bugprone-macro-parentheses) */
-	FUNCTIONS(DECLARE)
+	FUNCTIONS(LIBRARY_DECLARE)
 };
 
 static int load(struct networkd *n)
 {
-	n->library = dlopen("libsystemd.so.0", RTLD_LAZY | RTLD_LOCAL);
-	if (!n->library)
+	if (library_open(&n->library, "libsystemd.so.0") < 0)
 		return -ENOENT;
-#define RESOLVE(name)                                                                              \
-	n->name = (__typeof__(n->name))dlsym(n->library, #name);                                   \
-	if (!n->name)                                                                              \
-		return -ENOSYS;
+#define RESOLVE(name) LIBRARY_RESOLVE(n, name)
 	FUNCTIONS(RESOLVE)
-	return 0;
+	return n->library.complete ? 0 : -ENOSYS;
 }
 
 static void connect_once(struct networkd *n)
@@ -61,8 +52,7 @@ void networkd_close(struct networkd *n)
 		return;
 	if (n->bus)
 		n->sd_bus_flush_close_unref(n->bus);
-	if (n->library)
-		dlclose(n->library);
+	library_close(&n->library);
 	free(n);
 }
 

@@ -1,31 +1,77 @@
 #include "nft.h"
 
+#include "library.h"
 #include "nl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <malloc.h>
 #include <netlink/attr.h>
+#include <nftables/libnftables.h>
 #include <string.h>
 
-int nft_open(struct nft_ctx **ret, struct fault *fault)
-{
-	_cleanup_(nft_ctxp) struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+#define FUNCTIONS(f)                                                                               \
+	f(nft_ctx_new) f(nft_ctx_free) f(nft_ctx_buffer_output) f(nft_ctx_buffer_error)            \
+		f(nft_ctx_get_output_buffer) f(nft_ctx_get_error_buffer)                           \
+			f(nft_ctx_output_set_flags) f(nft_run_cmd_from_buffer)
 
-	if (!nft || nft_ctx_buffer_output(nft) != 0 || nft_ctx_buffer_error(nft) != 0)
+struct nft {
+	struct library library;
+	struct nft_ctx *ctx;
+	FUNCTIONS(LIBRARY_DECLARE)
+};
+
+static int load(struct nft *nft, struct fault *fault)
+{
+	if (library_open(&nft->library, "libnftables.so.1") < 0)
+		return fault_set(fault, -ENOENT, "libnftables.so.1 can't be loaded");
+#define RESOLVE(name) LIBRARY_RESOLVE(nft, name)
+	FUNCTIONS(RESOLVE)
+	return nft->library.complete ? 0 : fault_set(fault, -ENOSYS, "libnftables.so.1 is too old");
+}
+
+int nft_open(struct nft **ret, struct fault *fault)
+{
+	_cleanup_(nft_closep) struct nft *nft = calloc(1, sizeof(*nft));
+	int r;
+
+	if (!nft)
+		return -ENOMEM;
+	r = load(nft, fault);
+	if (r < 0)
+		return r;
+
+	/* It takes and gives back blocks of 128 KiB by the dozen: don't map each anew. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 24);
+	mallopt(M_TRIM_THRESHOLD, 1 << 24);
+
+	nft->ctx = nft->nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft->ctx || nft->nft_ctx_buffer_output(nft->ctx) != 0 ||
+	    nft->nft_ctx_buffer_error(nft->ctx) != 0)
 		return fault_set(fault, -ENOMEM, "nftables: no context");
 	/* Counters count; what they have counted is no difference. */
-	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS);
+	nft->nft_ctx_output_set_flags(nft->ctx, NFT_CTX_OUTPUT_STATELESS);
 	*ret = TAKE(nft);
 	return 0;
 }
 
-int nft_run(struct nft_ctx *nft, const char *commands, char **ret, struct fault *fault)
+void nft_close(struct nft *nft)
 {
-	int r = nft_run_cmd_from_buffer(nft, commands);
-	const char *output = nft_ctx_get_output_buffer(nft);
-	const char *error = nft_ctx_get_error_buffer(nft);
+	if (!nft)
+		return;
+	if (nft->ctx)
+		nft->nft_ctx_free(nft->ctx);
+	library_close(&nft->library);
+	free(nft);
+}
+
+int nft_run(struct nft *nft, const char *commands, char **ret, struct fault *fault)
+{
+	int r = nft->nft_run_cmd_from_buffer(nft->ctx, commands);
+	const char *output = nft->nft_ctx_get_output_buffer(nft->ctx);
+	const char *error = nft->nft_ctx_get_error_buffer(nft->ctx);
 
 	if (r != 0)
 		return fault_set(fault, strstr(error, "No such file or directory") ? -ENOENT : -EIO,

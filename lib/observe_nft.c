@@ -52,7 +52,7 @@ static bool is_remembered(uint32_t generation)
 }
 
 /* One command at a time: nft 1.0.6 forgets the first object when asked for two. */
-static int list_lines(struct nft_ctx *nft, const char *commands, FILE *f, struct fault *fault)
+static int list_lines(struct nft *nft, const char *commands, FILE *f, struct fault *fault)
 {
 	_cleanup_(freep) char *copy = strdup(commands);
 	char *rest = copy;
@@ -68,7 +68,7 @@ static int list_lines(struct nft_ctx *nft, const char *commands, FILE *f, struct
 	return copy ? 0 : -ENOMEM;
 }
 
-int nft_list_part(struct nft_ctx *nft, enum nft_part_id part, char **ret, struct fault *fault)
+int nft_list_part(struct nft *nft, enum nft_part_id part, char **ret, struct fault *fault)
 {
 	_cleanup_(freep) char *listing = NULL;
 	struct fault reason = {};
@@ -90,7 +90,7 @@ int nft_list_part(struct nft_ctx *nft, enum nft_part_id part, char **ret, struct
 	return 0;
 }
 
-static int list_all(struct nft_ctx *nft, struct nft_observed *observed, struct fault *fault)
+static int list_all(struct nft *nft, struct nft_observed *observed, struct fault *fault)
 {
 	int r = 0;
 
@@ -124,7 +124,7 @@ static int recall(struct nft_observed *observed)
 	return 1;
 }
 
-int observe_nft(struct nft_ctx **nft, uint32_t *generation, struct nft_observed *ret,
+int observe_nft(struct nft **nft, uint32_t *generation, struct nft_observed *ret,
 		struct fault *fault)
 {
 	_cleanup_(nft_observed_done) struct nft_observed observed = {};

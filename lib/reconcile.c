@@ -25,7 +25,7 @@ struct run {
 	const struct config *config;
 	const struct reconcile *request;
 	struct nl_sock *sk;
-	struct nft_ctx *nft;
+	struct nft *nft;
 
 	struct npt_state kept, npt; /* the prefixes of the last run, and of this one */
 	struct fault bad_prefix;    /* the first that can't be used; its WAN goes without */
@@ -59,7 +59,7 @@ static void run_done(struct run *run)
 	mark_list_done(&run->old_marks);
 	npt_state_done(&run->npt);
 	npt_state_done(&run->kept);
-	nft_ctxp(&run->nft);
+	nft_close(run->nft);
 	nl_socket_free(run->sk);
 }
 
