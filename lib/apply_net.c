@@ -164,7 +164,8 @@ static struct nl_msg *message(const struct object *o, bool add, int flags)
 /*
  * Flags that never touch what is not ours. An IPv4 route goes in front of one
  * with the same key, a rule beside one with the same words. IPv6 has no
- * such place: there our own metric keeps us apart, and EXCL from joining.
+ * such place: there our own metric keeps us apart, and EXCL from joining a
+ * route of somebody else that has it all the same.
  */
 static int add_flags(const struct step *step)
 {
@@ -253,7 +254,7 @@ static int apply_step(struct nl_sock *sk, const struct step *step, struct netlin
 	return r;
 }
 
-static int refused(const struct step *step, int r, const struct netlink_reason *why,
+static int explain(const struct step *step, int r, const struct netlink_reason *why,
 		   struct fault *fault)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -269,7 +270,7 @@ static int refused(const struct step *step, int r, const struct netlink_reason *
 }
 
 int apply_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t last,
-	      struct fault *fault)
+	      const struct step **refused, struct fault *fault)
 {
 	struct netlink_reason why = {};
 
@@ -278,7 +279,8 @@ int apply_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t 
 
 		if (r < 0) {
 			undo_net(sk, plan, first, i);
-			return refused(&plan->steps[i], r, &why, fault);
+			*refused = &plan->steps[i];
+			return explain(&plan->steps[i], r, &why, fault);
 		}
 	}
 	return 0;
@@ -289,10 +291,11 @@ void undo_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t 
 	for (size_t i = last; i > first; i--) {
 		const struct step *done = &plan->steps[i - 1];
 		struct step back = { done->kind == STEP_DELETE ? STEP_ADD : STEP_DELETE,
-				     done->object };
+				     done->object, NULL };
 		struct netlink_reason why;
 
-		/* What a replacement replaced comes back with the next run that succeeds. */
+		if (done->replaced)
+			back = (struct step){ STEP_REPLACE, done->replaced, NULL };
 		apply_step(sk, &back, &why);
 	}
 }

@@ -4,7 +4,9 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <string.h>
 
 static void print_help(const struct cli_program *program)
@@ -27,6 +29,19 @@ static int usage(const struct cli_program *program, const char *what, const char
 	return CLI_USAGE;
 }
 
+/*
+ * A stream that is closed would be the first file opened, and be written into. What goes to a
+ * closed stdout has to fail, so that one can't be written to. A reader that leaves
+ * must not end a run halfway.
+ */
+static void guard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR) < 0)
+			_exit(EXIT_FAILED);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 int cli_parse(const struct cli_program *program, int argc, char **argv, struct cli *ret)
 {
 	enum { CONFIG = 256, DRY_RUN, CHECK, VERBOSE, VERSION, HELP };
@@ -42,6 +57,7 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, struct c
 	struct cli cli = { .config = CONFIG_PATH };
 	int c;
 
+	guard_streams();
 	log_setup(program->name, false);
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {

@@ -11,21 +11,39 @@
 #include <string.h>
 
 struct search {
-	const struct prefix *prefixes;
-	size_t n_prefixes;
-	bool (*wants)(const struct search *search, struct nlattr **flow);
-	const struct link_fact *self;
+	const struct config *config;
+	const struct facts *facts;
+	const struct npt_state *npt;
 	/* The flows to delete: the kernel's own messages, to name them exactly. */
 	struct nlmsghdr **found;
 	size_t n_found;
 };
 
+/* True for an address of the LAN side, but for the router's own. */
 static bool is_inside(const struct search *search, struct addr addr)
 {
-	for (size_t i = 0; addr.family && i < search->n_prefixes; i++)
-		if (prefix_contains(search->prefixes[i], addr))
+	const struct config *config = search->config;
+
+	return addr.family && !link_has_address(&search->facts->lan, addr) &&
+	       (prefix_contains(config->lan.prefix4, addr) ||
+		(config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
+		(config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0));
+}
+
+/* True when packets of this WAN may have that address as their outside one. */
+static bool is_outside(const struct search *search, size_t wan, struct addr addr)
+{
+	const struct config *config = search->config;
+
+	if (!addr.family)
+		return false;
+	for (size_t i = 0; i < config->n_map4; i++)
+		if (addr_cmp(config->map4[i].public[wan], addr) == 0)
 			return true;
-	return false;
+	if (npt_active(config, search->npt, wan) &&
+	    prefix_contains(npt_outside(config, search->npt, wan), addr))
+		return true;
+	return link_has_address(&search->facts->wans[wan].link, addr);
 }
 
 /* The addresses of one direction of a flow. */
@@ -47,21 +65,20 @@ static struct ends read_ends(struct nlattr *tuple)
 			      netlink_addr(ip[CTA_IP_V6_DST], AF_INET6) };
 }
 
-static bool is_translated(const struct search *search, struct nlattr **flow)
+static bool is_misplaced(const struct search *search, struct nlattr **flow)
 {
 	struct ends there = read_ends(flow[CTA_TUPLE_ORIG]);
 	struct ends back = read_ends(flow[CTA_TUPLE_REPLY]);
+	uint32_t mark = flow[CTA_MARK] ? ntohl(nla_get_u32(flow[CTA_MARK])) : 0;
 
-	return is_inside(search, there.source) || is_inside(search, there.destination) ||
-	       is_inside(search, back.source) || is_inside(search, back.destination);
-}
-
-static bool is_unmarked(const struct search *search, struct nlattr **flow)
-{
-	struct addr source = read_ends(flow[CTA_TUPLE_ORIG]).source;
-
-	return (!flow[CTA_MARK] || nla_get_u32(flow[CTA_MARK]) == 0) && is_inside(search, source) &&
-	       !link_has_address(search->self, source);
+	if (mark == 0)
+		return is_inside(search, there.source);
+	for (size_t i = 0; i < search->config->n_wans; i++)
+		if (search->config->wans[i].mark == mark)
+			/* What answers go to, of a flow from inside; what it was sent to, else. */
+			return !is_outside(search, i, back.destination) &&
+			       !is_outside(search, i, there.destination);
+	return true;
 }
 
 static int on_flow(struct nlmsghdr *message, void *arg)
@@ -72,7 +89,7 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
 		return 0;
-	if (!search->wants(search, tb))
+	if (!is_misplaced(search, tb))
 		return 0;
 
 	v = reallocarray(search->found, search->n_found + 1, sizeof(struct nlmsghdr *));
@@ -140,8 +157,10 @@ static bool any_flow(struct nl_sock *sk)
 	return count > 0;
 }
 
-static int delete_found(struct search *search, unsigned *deleted, struct fault *fault)
+int conntrack_audit(const struct config *config, const struct facts *facts,
+		    const struct npt_state *npt, unsigned *deleted, struct fault *fault)
 {
+	struct search search = { .config = config, .facts = facts, .npt = npt };
 	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	int r;
 
@@ -152,51 +171,12 @@ static int delete_found(struct search *search, unsigned *deleted, struct fault *
 	if (!any_flow(sk))
 		return 0;
 
-	r = find_flows(sk, search);
-	for (size_t i = 0; i < search->n_found; i++) {
-		if (r == 0 && delete_flow(sk, search->found[i]) == 0)
+	r = find_flows(sk, &search);
+	for (size_t i = 0; i < search.n_found; i++) {
+		if (r == 0 && delete_flow(sk, search.found[i]) == 0)
 			++*deleted; /* else it ended by itself meanwhile */
-		free(search->found[i]);
+		free(search.found[i]);
 	}
-	free(search->found);
+	free(search.found);
 	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
-}
-
-int conntrack_delete_translated(struct prefix prefix, unsigned *deleted, struct fault *fault)
-{
-	struct search search = { .prefixes = &prefix, .n_prefixes = 1, .wants = is_translated };
-
-	return delete_found(&search, deleted, fault);
-}
-
-int conntrack_delete_unmarked(const struct prefix *prefixes, size_t n, const struct link_fact *self,
-			      unsigned *deleted, struct fault *fault)
-{
-	struct search search = {
-		.prefixes = prefixes, .n_prefixes = n, .wants = is_unmarked, .self = self
-	};
-
-	return delete_found(&search, deleted, fault);
-}
-
-int conntrack_delete_mark(uint32_t mark, struct fault *fault)
-{
-	struct nfgenmsg header = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
-	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
-	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
-	struct netlink_reason why;
-	int r;
-
-	r = netlink_open(NETLINK_NETFILTER, &sk, fault);
-	if (r < 0)
-		return r;
-	/* Without a tuple it is a flush, and the kernel looks at the mark. */
-	msg = nlmsg_alloc_simple(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0);
-	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
-	    nla_put_u32(msg, CTA_MARK, htonl(mark)) < 0 ||
-	    nla_put_u32(msg, CTA_MARK_MASK, UINT32_MAX) < 0)
-		return -ENOMEM;
-	r = netlink_request(sk, msg, &why);
-	return r < 0 ? fault_set(fault, r, "conntrack, flows with mark %u: %s", mark, strerror(-r))
-		     : 0;
 }

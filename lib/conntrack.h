@@ -4,19 +4,13 @@
 #pragma once
 
 #include "facts.h"
+#include "npt.h"
 
 /*
- * Deletes the flows that have an address, in either direction, inside the prefix.
- * *deleted counts them. 0 or a negative errno.
+ * Deletes the flows that could only leave with an address that is not their WAN's:
+ * those with the mark of no WAN, those whose outside address is not one that their
+ * WAN has now, and those from inside that are older than the marking, and so without a
+ * mark. The router's own are left alone. *deleted counts them. 0 or a negative errno.
  */
-int conntrack_delete_translated(struct prefix prefix, unsigned *deleted, struct fault *fault);
-
-/*
- * Deletes the flows from inside one of the prefixes, but not from `self`'s
- * addresses, that no WAN was chosen for.
- */
-int conntrack_delete_unmarked(const struct prefix *prefixes, size_t n, const struct link_fact *self,
-			      unsigned *deleted, struct fault *fault);
-
-/* Deletes the flows with that mark, in one message. */
-int conntrack_delete_mark(uint32_t mark, struct fault *fault);
+int conntrack_audit(const struct config *config, const struct facts *facts,
+		    const struct npt_state *npt, unsigned *deleted, struct fault *fault);

@@ -101,6 +101,20 @@ static void add_inside6(struct build *b, uint32_t table)
 			     b->facts->router6_linklocal));
 }
 
+/* With the LAN gone, what is for it must not find the default, and leave. */
+static void add_last_resorts(struct build *b, uint32_t table)
+{
+	const struct config *config = b->config;
+
+	add(b, unreachable(AF_INET, table, anywhere4, METRIC_LAST));
+	add(b, unreachable(AF_INET6, table, anywhere6, METRIC_LAST));
+	add(b, unreachable(AF_INET, table, config->lan.prefix4, METRIC_LAST));
+	if (config->lan.prefix6.len > 0)
+		add(b, unreachable(AF_INET6, table, config->lan.prefix6, METRIC_LAST));
+	if (config->lan.router6.family)
+		add(b, unreachable(AF_INET6, table, prefix_host(config->lan.router6), METRIC_LAST));
+}
+
 static void add_table(struct build *b, size_t wan)
 {
 	const struct config *config = b->config;
@@ -110,8 +124,7 @@ static void add_table(struct build *b, size_t wan)
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		if (has_gateway(b, wan, family))
 			add(b, default_route(b, wan, family, table));
-	add(b, unreachable(AF_INET, table, anywhere4, METRIC_LAST));
-	add(b, unreachable(AF_INET6, table, anywhere6, METRIC_LAST));
+	add_last_resorts(b, table);
 
 	add_link_routes(b, wan, table);
 	if (lan->up)

@@ -31,6 +31,8 @@ const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 		.name = "mangle",
 		.list = "list table inet mangle\n",
 		.wipe = "delete table inet mangle\n",
+		.create = "add table inet mangle\n"
+			  "add chain inet mangle prerouting { type filter hook prerouting priority mangle; policy accept; }\n",
 		.pristine = "table inet mangle {\n\tchain prerouting {\n"
 			    "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
 			    "\t}\n}\n",
@@ -39,12 +41,18 @@ const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 		.name = "nat",
 		.list = "list table ip nat\n",
 		.wipe = "delete table ip nat\n",
+		.create = "add table ip nat\n"
+			  "add chain ip nat prerouting { type nat hook prerouting priority dstnat; policy accept; }\n"
+			  "add chain ip nat postrouting { type nat hook postrouting priority srcnat; policy accept; }\n",
 		.pristine = "table ip nat {\n" NAT_BASE_CHAINS "}\n",
 	},
 	[NFT_NAT6] = {
 		.name = "nat6",
 		.list = "list table ip6 nat\n",
 		.wipe = "delete table ip6 nat\n",
+		.create = "add table ip6 nat\n"
+			  "add chain ip6 nat prerouting { type nat hook prerouting priority dstnat; policy accept; }\n"
+			  "add chain ip6 nat postrouting { type nat hook postrouting priority srcnat; policy accept; }\n",
 		.pristine = "table ip6 nat {\n" NAT_BASE_CHAINS "}\n",
 	},
 };
@@ -186,6 +194,27 @@ static void fill_from_lan(const struct config *config, FILE *f)
 		fprintf(f, "%s ip6 saddr %s goto choose6\n", rule, addr_str(config->lan.router6).s);
 }
 
+/*
+ * What comes in on a WAN is answered on it. Answers to the router itself stay
+ * unmarked, and so does what claims to come from inside: the filter drops it.
+ */
+static void fill_from_wan(const struct config *config, const struct wan_conf *wan, FILE *f)
+{
+	const char *rule = "add rule inet mangle wan_";
+
+	fprintf(f, "# chain inet mangle wan_%s\n", wan->name);
+	fprintf(f, "%s%s ct status confirmed accept\n", rule, wan->name);
+	fprintf(f, "%s%s ip saddr %s accept\n", rule, wan->name, prefix_str(config->lan.prefix4).s);
+	if (config->lan.prefix6.len > 0)
+		fprintf(f, "%s%s ip6 saddr %s accept\n", rule, wan->name,
+			prefix_str(config->lan.prefix6).s);
+	if (config->lan.router6.family)
+		fprintf(f, "%s%s ip6 saddr %s accept\n", rule, wan->name,
+			addr_str(config->lan.router6).s);
+	fprintf(f, "%s%s ct mark set %u\n", rule, wan->name, wan->mark);
+	fprintf(f, "%s%s meta mark set %u\n", rule, wan->name, wan->mark);
+}
+
 static void fill_prerouting(const struct config *config, FILE *f)
 {
 	const char *rule = "add rule inet mangle prerouting";
@@ -199,7 +228,7 @@ static void fill_prerouting(const struct config *config, FILE *f)
 		rule);
 	fprintf(f, "%s iifname vmap { \"%s\" : goto from_lan", rule, config->lan.interface);
 	for (size_t i = 0; i < config->n_wans; i++)
-		fprintf(f, ", \"%s\" : goto from_%s", config->wans[i].interface,
+		fprintf(f, ", \"%s\" : goto wan_%s", config->wans[i].interface,
 			config->wans[i].name);
 	fputs(" }\n", f);
 }
@@ -215,7 +244,7 @@ static void write_mangle(const struct site *site, FILE *f)
 	declare_share("share6", f);
 	fputs("add chain inet mangle from_lan\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
-		fprintf(f, "add chain inet mangle from_%s\n", config->wans[i].name);
+		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
 	fputs("add chain inet mangle choose4\n", f);
 	if (mixed)
 		fputs("add chain inet mangle choose4_unmapped\n", f);
@@ -231,14 +260,8 @@ static void write_mangle(const struct site *site, FILE *f)
 		fill_choose(config, "choose4_unmapped", "ip", "icmp", "share4_unmapped", f);
 	fill_choose(config, "choose6", "ip6", "icmpv6", "share6", f);
 
-	/* What comes in on a WAN is answered on it. Answers to the router itself stay unmarked. */
 	for (size_t i = 0; i < config->n_wans; i++)
-		fprintf(f,
-			"# chain inet mangle from_%1$s\n"
-			"add rule inet mangle from_%1$s ct status confirmed accept\n"
-			"add rule inet mangle from_%1$s ct mark set %2$u\n"
-			"add rule inet mangle from_%1$s meta mark set %2$u\n",
-			config->wans[i].name, config->wans[i].mark);
+		fill_from_wan(config, &config->wans[i], f);
 	fill_from_lan(config, f);
 	fill_prerouting(config, f);
 }

@@ -23,9 +23,11 @@ enum nft_part_id {
 };
 
 struct nft_part_info {
-	const char *name;     /* of its files */
-	const char *list;     /* the commands that list it */
-	const char *wipe;     /* the commands that remove it or empty it */
+	const char *name; /* of its files */
+	const char *list; /* the commands that list it */
+	const char *wipe; /* the commands that remove it or empty it */
+	const char
+		*create; /* the commands that make it as the base does; NULL: only the base can */
 	const char *pristine; /* what listing it prints when only the base is loaded */
 };
 

@@ -28,13 +28,13 @@ static void ask_networkd(const struct config *config, struct networkd *networkd,
 }
 
 static bool is_usable(const struct config *config, const struct npt_state *npt, size_t wan,
-		      struct fault *bad)
+		      bool same, struct fault *bad)
 {
 	struct prefix delegated = npt->delegated[wan];
 
 	return delegated.len == 0 ||
 	       (npt_check(config, config->wans[wan].name, delegated, bad) == 0 &&
-		npt_check_others(config, npt, wan, delegated, bad) == 0);
+		(same || npt_check_others(config, npt, wan, delegated, bad) == 0));
 }
 
 int npt_resolve(const struct config *config, const struct npt_request *request,
@@ -53,19 +53,21 @@ int npt_resolve(const struct config *config, const struct npt_request *request,
 		if (config->lan.prefix6.len == 0 || wan->masquerade6 ||
 		    wan->gateway_mode[IPV6] == GATEWAY_NONE)
 			continue;
-		npt.delegated[i] = kept->delegated[i];
+		npt.delegated[i] = wan->fixed6 ? wan->prefix6 : kept->delegated[i];
 		if (!request->ask || (request->only && request->only != wan))
 			continue;
 		if (request->prefix.len > 0)
 			npt.delegated[i] = request->prefix;
-		else if (wan->fixed6)
-			npt.delegated[i] = wan->prefix6;
-		else
+		else if (!wan->fixed6)
 			ask_networkd(config, networkd, i, &npt.delegated[i]);
 	}
-	for (size_t i = 0; i < config->n_wans; i++)
-		if (!is_usable(config, &npt, i, bad))
+	/* Who had a prefix keeps it; who comes with the same one is refused. */
+	for (size_t i = 0; i < config->n_wans; i++) {
+		bool same = prefix_cmp(npt.delegated[i], kept->delegated[i]) == 0;
+
+		if (!is_usable(config, &npt, i, same, bad))
 			npt.delegated[i] = (struct prefix){};
+	}
 
 	*ret = TAKE(npt);
 	return 0;

@@ -75,8 +75,15 @@ void object_set_done(struct object_set *set)
 
 static void print_route(const struct object *o, FILE *f)
 {
-	if (o->type != RTN_UNICAST)
-		fprintf(f, "%s ", o->type == RTN_UNREACHABLE ? "unreachable" : "blackhole");
+	static const char *const types[] = {
+		[RTN_LOCAL] = "local ",		[RTN_BROADCAST] = "broadcast ",
+		[RTN_ANYCAST] = "anycast ",	[RTN_MULTICAST] = "multicast ",
+		[RTN_BLACKHOLE] = "blackhole ", [RTN_UNREACHABLE] = "unreachable ",
+		[RTN_PROHIBIT] = "prohibit ",	[RTN_THROW] = "throw ",
+	};
+
+	if (o->type < ARRAY_SIZE(types) && types[o->type])
+		fputs(types[o->type], f);
 	if (o->prefix.len == 0)
 		fputs("default", f);
 	else

@@ -114,9 +114,10 @@ static int read_kept(struct nft_observed *observed)
 /* The generation is the one we left: the kernel would print what it printed then. */
 static int recall(struct nft_observed *observed)
 {
-	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
+	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++)
 		if (!observed->left_listing[part] || !observed->left.v[part])
 			return 0;
+	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
 		observed->listing[part] = strdup(observed->left_listing[part]);
 		if (!observed->listing[part])
 			return -ENOMEM;

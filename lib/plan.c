@@ -22,14 +22,15 @@ void plan_done(struct plan *plan)
 	*plan = (struct plan){};
 }
 
-static int add_step(struct plan *plan, enum step_kind kind, const struct object *object)
+static int add_step(struct plan *plan, enum step_kind kind, const struct object *object,
+		    const struct object *replaced)
 {
 	struct step *v = reallocarray(plan->steps, plan->n_steps + 1, sizeof(*v));
 
 	if (!v)
 		return -ENOMEM;
 	plan->steps = v;
-	v[plan->n_steps++] = (struct step){ kind, object };
+	v[plan->n_steps++] = (struct step){ kind, object, replaced };
 	return 0;
 }
 
@@ -64,30 +65,35 @@ static bool is_replaced(const struct object_set *desired, const struct object_se
 	return false;
 }
 
-static bool replaces(const struct object_set *observed, const struct object *wanted)
+/* The observed route that a wanted one takes the place of; NULL: none. */
+static const struct object *find_replaced(const struct object_set *observed,
+					  const struct object *wanted)
 {
 	for (size_t i = 0; i < observed->n && wanted->family == AF_INET6; i++)
 		if (object_same_route(wanted, &observed->v[i]))
-			return true;
-	return false;
+			return &observed->v[i];
+	return NULL;
 }
 
 int plan_net(const struct object_set *desired, const struct object_set *observed, struct plan *plan)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < desired->n && r == 0; i++)
-		if (!contains(observed, &desired->v[i]))
-			r = add_step(plan,
-				     replaces(observed, &desired->v[i]) ? STEP_REPLACE : STEP_ADD,
-				     &desired->v[i]);
+	for (size_t i = 0; i < desired->n && r == 0; i++) {
+		const struct object *wanted = &desired->v[i], *replaced;
+
+		if (contains(observed, wanted))
+			continue;
+		replaced = find_replaced(observed, wanted);
+		r = add_step(plan, replaced ? STEP_REPLACE : STEP_ADD, wanted, replaced);
+	}
 	plan->n_additions = plan->n_steps;
 
 	for (size_t i = observed->n; i > 0 && r == 0; i--) {
 		const struct object *object = &observed->v[i - 1];
 
 		if (!contains(desired, object) && !is_replaced(desired, observed, object))
-			r = add_step(plan, STEP_DELETE, object);
+			r = add_step(plan, STEP_DELETE, object, NULL);
 	}
 	return r;
 }
@@ -95,7 +101,7 @@ int plan_net(const struct object_set *desired, const struct object_set *observed
 /* The length of the chunk, marker line included, that begins at text. */
 static size_t chunk_length(const char *text)
 {
-	const char *end = strstr(text + 1, "\n# ");
+	const char *end = *text ? strstr(text + 1, "\n# ") : NULL;
 
 	return end ? (size_t)(end + 1 - text) : strlen(text);
 }
@@ -159,8 +165,8 @@ static void plan_part(enum nft_part_id part, const struct nft_texts *desired,
 		if (!equal(listing, nft_parts[part].pristine)) {
 			if (listing)
 				fputs(nft_parts[part].wipe, f);
-			if (part != NFT_FILTER)
-				fputs(nft_parts[part].pristine, f);
+			if (nft_parts[part].create)
+				fputs(nft_parts[part].create, f);
 		}
 		fputs(want, f);
 		if (part == NFT_MANGLE)
@@ -208,23 +214,13 @@ void step_print(const struct step *step, FILE *f)
 	object_print(object, f);
 }
 
-/* One command a line: a table as it is declared anew becomes one, and comments go. */
 static void print_nft(const char *text, FILE *f)
 {
-	bool inside = false;
-
 	for (const char *line = text; *line;) {
 		const char *end = strchrnul(line, '\n');
-		bool opens = end > line && end[-1] == '{';
 
-		if (*line != '#' && line != end) {
-			const char *word = line + strspn(line, "\t");
-
-			fprintf(f, "%s%.*s", inside ? " " : "nft ", (int)(end - word), word);
-			inside = opens || (inside && *line != '}');
-			if (!inside)
-				fputc('\n', f);
-		}
+		if (*line != '#' && line != end)
+			fprintf(f, "nft %.*s\n", (int)(end - line), line);
 		line = *end ? end + 1 : end;
 	}
 }

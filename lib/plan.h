@@ -17,7 +17,8 @@ enum step_kind {
 
 struct step {
 	enum step_kind kind;
-	const struct object *object; /* the sets own it */
+	const struct object *object;   /* the sets own it */
+	const struct object *replaced; /* what STEP_REPLACE takes the place of */
 };
 
 /* What the kernel's nftables holds, and what we know of how it came there. */

@@ -5,7 +5,6 @@
 #include "conntrack.h"
 #include "fileio.h"
 #include "log.h"
-#include "marks.h"
 #include "observe_facts.h"
 #include "observe_net.h"
 #include "observe_nft.h"
@@ -29,8 +28,10 @@ struct run {
 
 	struct npt_state kept, npt; /* the prefixes of the last run, and of this one */
 	struct fault bad_prefix;    /* the first that can't be used; its WAN goes without */
-	struct mark_list old_marks; /* that mean another WAN than in the last run, or none */
 	struct verdicts verdicts;
+
+	/* Gateways that the kernel has refused in this run; by the WAN's index. */
+	bool (*refused)[N_FAMILIES];
 
 	/* seen */
 	struct facts facts;
@@ -56,9 +57,9 @@ static void run_done(struct run *run)
 {
 	run_forget(run);
 	verdicts_done(&run->verdicts);
-	mark_list_done(&run->old_marks);
 	npt_state_done(&run->npt);
 	npt_state_done(&run->kept);
+	free(run->refused);
 	nft_close(run->nft);
 	nl_socket_free(run->sk);
 }
@@ -72,6 +73,7 @@ static struct addr current_router6(const struct run *run)
 		const struct object *object = &run->objects.v[i];
 
 		if (object->kind == OBJECT_ROUTE && object->table == RT_TABLE_MAIN &&
+		    object->link.index == run->facts.lan.link.index &&
 		    prefix_cmp(object->prefix, run->config->lan.prefix6) == 0)
 			return object->via;
 	}
@@ -85,6 +87,10 @@ static int look(struct run *run, struct fault *fault)
 	r = observe_facts(run->sk, run->config, &run->facts, fault);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < run->config->n_wans; i++)
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			if (run->refused[i][family])
+				run->facts.wans[i].gateway[family].present = false;
 	r = observe_net(run->sk, &run->objects, fault);
 	if (r < 0)
 		return r;
@@ -110,22 +116,68 @@ static int decide(struct run *run)
 
 /* ---- change ---- */
 
-/* Flows whose mark has come to mean another WAN would change over to it. */
-static int forget_old_marks(struct run *run, struct fault *fault)
+/*
+ * True when flows may be misplaced: the marking was not ours before, or a rule goes that
+ * led a mark or a prefix to its WAN. The rules go last, so a run that was killed
+ * before it looked at the flows leaves the next one to do it.
+ */
+static bool flows_are_in_doubt(const struct plan *plan, bool by_mark_only)
 {
-	int r = 0;
+	for (size_t i = plan->n_additions; i < plan->n_steps; i++) {
+		const struct object *object = plan->steps[i].object;
 
-	for (size_t i = 0; i < run->old_marks.n && r == 0; i++)
-		r = conntrack_delete_mark(run->old_marks.v[i], fault);
+		/* A lost address is of no matter: leases come and go, with their flows. */
+		if (object->kind == OBJECT_RULE &&
+		    (object->mark ||
+		     (!by_mark_only && object->prefix.len < addr_bits(object->family))))
+			return true;
+	}
+	return !by_mark_only && plan->takes_over;
+}
+
+static int audit_flows(struct run *run, struct fault *fault)
+{
+	unsigned deleted;
+	int r;
+
+	r = conntrack_audit(run->config, &run->facts, &run->npt, &deleted, fault);
+	if (r == 0 && deleted > 0)
+		log_event(LOG_NOTICE, "flows", "removed flows=%u that are no longer of their WAN",
+			  deleted);
 	return r;
+}
+
+/*
+ * A gateway that can't be one, such as the WAN's own address, is that WAN's trouble:
+ * the others are brought up without it. True when the step was about one.
+ */
+static bool refuse_gateway(struct run *run, const struct step *step, const struct fault *fault)
+{
+	const struct object *route = step->object;
+	enum family family = route->family == AF_INET ? IPV4 : IPV6;
+
+	if (route->kind != OBJECT_ROUTE || route->prefix.len != 0 || route->type != RTN_UNICAST)
+		return false;
+	for (size_t i = 0; i < run->config->n_wans; i++) {
+		if (run->facts.wans[i].link.link.index != route->link.index ||
+		    run->refused[i][family])
+			continue;
+		log_event(LOG_WARNING, "gateway", "%s: %s", run->config->wans[i].name, fault->text);
+		run->refused[i][family] = true;
+		return true;
+	}
+	return false;
 }
 
 static int change(struct run *run, struct fault *fault)
 {
+	const struct step *refused = NULL;
 	struct plan *plan = &run->plan;
 	int r, kept;
 
-	r = apply_net(run->sk, plan, 0, plan->n_additions, fault);
+	r = apply_net(run->sk, plan, 0, plan->n_additions, &refused, fault);
+	if (r == -EINVAL && refuse_gateway(run, refused, fault))
+		return -EAGAIN;
 	if (r < 0)
 		return r;
 	r = apply_nft(&run->nft, plan, fault);
@@ -136,50 +188,15 @@ static int change(struct run *run, struct fault *fault)
 	/* The kernel has it: that a file can't be written is said, but stops nothing. */
 	kept = keep_nft(run->nft, plan, &run->wanted.texts, &run->rules, run->generation, fault);
 
-	/* Before their rules go, so that none falls through; and what came meanwhile. */
-	r = forget_old_marks(run, fault);
+	/* Before their rules go, so that none falls through; and what a bent mark led astray until
+	 * then. */
+	if (flows_are_in_doubt(plan, false))
+		r = audit_flows(run, fault);
 	if (r == 0)
-		r = apply_net(run->sk, plan, plan->n_additions, plan->n_steps, fault);
-	if (r == 0)
-		r = forget_old_marks(run, fault);
+		r = apply_net(run->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
+	if (r == 0 && flows_are_in_doubt(plan, true))
+		r = audit_flows(run, fault);
 	return r < 0 ? r : kept;
-}
-
-/* Flows with an old prefix would send on with it for as long as they have traffic. */
-static int forget_old_prefixes(struct run *run, struct fault *fault)
-{
-	for (size_t i = 0; i < run->config->n_wans; i++) {
-		const struct prefix *old = &run->kept.delegated[i];
-		unsigned deleted;
-		int r;
-
-		if (old->len == 0 || prefix_cmp(*old, run->npt.delegated[i]) == 0)
-			continue;
-		r = conntrack_delete_translated(*old, &deleted, fault);
-		if (r < 0)
-			return r;
-		log_event(LOG_NOTICE, "prefix", "%s: prefix %s is gone, and its flows=%u",
-			  run->config->wans[i].name, prefix_str(*old).s, deleted);
-	}
-	return npt_state_write(run->config, &run->npt, fault);
-}
-
-/* Flows from before the rules have no WAN and no translation, and would never get them. */
-static int forget_unmarked(struct run *run, struct fault *fault)
-{
-	const struct config *config = run->config;
-	struct prefix inside[] = { config->lan.prefix4, config->lan.prefix6,
-				   prefix_host(config->lan.router6) };
-	size_t n = config->lan.prefix6.len == 0 ? 1 : config->lan.router6.family ? 3 : 2;
-	unsigned deleted;
-	int r;
-
-	if (!run->plan.takes_over)
-		return 0;
-	r = conntrack_delete_unmarked(inside, n, &run->facts.lan, &deleted, fault);
-	if (r == 0 && deleted > 0)
-		log_event(LOG_NOTICE, "takeover", "removed flows=%u older than the rules", deleted);
-	return r;
 }
 
 static void warn_of_wan(const struct run *run, size_t wan)
@@ -263,11 +280,7 @@ static int finish(struct run *run, struct fault *fault)
 			  run->plan.n_additions, run->plan.n_steps - run->plan.n_additions,
 			  *run->plan.nft ? "yes" : "no");
 	}
-	r = forget_unmarked(run, fault);
-	if (r == 0)
-		r = forget_old_prefixes(run, fault);
-	if (r == 0)
-		r = marks_write(run->config, fault);
+	r = npt_state_write(run->config, &run->npt, fault);
 	if (r < 0)
 		return r;
 	return plan_is_empty(&run->plan) ? RECONCILED : RECONCILE_CHANGED;
@@ -276,17 +289,14 @@ static int finish(struct run *run, struct fault *fault)
 int reconcile(const struct config *config, const struct reconcile *request, struct fault *fault)
 {
 	_cleanup_(run_done) struct run run = { .config = config, .request = request };
-	_cleanup_(closep) int lock = -1;
 	int r = -EAGAIN;
 
-	lock = run_lock(fault);
-	if (lock < 0)
-		return lock;
+	run.refused = calloc(config->n_wans, sizeof(*run.refused));
+	if (!run.refused)
+		return -ENOMEM;
 	r = npt_state_read(config, &run.kept, fault);
 	if (r == 0)
 		r = npt_resolve(config, &request->npt, &run.kept, &run.npt, &run.bad_prefix);
-	if (r == 0)
-		r = marks_changed(config, &run.old_marks, fault);
 	if (r == 0)
 		r = verdicts_read(config, &run.verdicts);
 	if (r == 0)

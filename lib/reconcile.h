@@ -17,8 +17,8 @@ enum {
 };
 
 /*
- * Takes its turn (a lock that runs share), and repeats when the kernel changes
- * under its hands. On failure the kernel is as it was, as far as addresses, routes and
- * rules could be put back.
+ * The caller holds run_lock(), since before it read the configuration. Repeats when the
+ * kernel changes under its hands. On failure the kernel is as it was, as far as addresses, routes
+ * and rules could be put back.
  */
 int reconcile(const struct config *config, const struct reconcile *request, struct fault *fault);

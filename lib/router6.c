@@ -267,9 +267,8 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 				 strerror(-r));
 	router = find_router(config, &neighbours);
 	known = find(&neighbours, current);
-	/* OPNsense is silent, or is where it was. */
-	if (current.family && (!router || (known && same_mac(known, router))))
-		return 0;
+	if (current.family && router && known && same_mac(known, router))
+		return 0; /* it is where it was */
 
 	struct addr found = linklocal_of(&neighbours, router);
 

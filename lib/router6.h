@@ -9,11 +9,10 @@
 #define ROUTER6_WAIT_MS 2000
 
 /*
- * Fills facts->router6_linklocal: the configured one; else `current` (ours from the
- * kernel, or AF_UNSPEC) while nothing speaks against it; else the link-local
- * neighbour with the hardware address of router4 or router6, known already or
- * found by asking everybody on the link, for at most ROUTER6_WAIT_MS. AF_UNSPEC when
- * there is none; that is a warning, not an error.
+ * Fills facts->router6_linklocal: the configured one; else the link-local neighbour
+ * with the hardware address of router4 or router6, known already or found by asking
+ * everybody on the link, for at most ROUTER6_WAIT_MS; when nobody answers, `current` (ours
+ * from the kernel, or AF_UNSPEC). There being none is a warning, not an error.
  */
 int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current,
 		    struct facts *facts, struct fault *fault);

@@ -123,7 +123,7 @@ int selection_make(const struct config *config, const struct facts *facts,
 		   const bool *wanted, struct selection *ret)
 {
 	_cleanup_(selection_done) struct selection s = {};
-	size_t n_eligible = 0, n_usable = 0;
+	size_t n_eligible = 0;
 	int r;
 
 	s.eligible = calloc(config->n_wans, sizeof(*s.eligible));
@@ -132,17 +132,17 @@ int selection_make(const struct config *config, const struct facts *facts,
 		return -ENOMEM;
 
 	for (size_t i = 0; i < config->n_wans; i++) {
-		if ((wanted && !wanted[i]) || !usable(config, facts, npt, family, i))
-			continue;
-		n_usable++;
-		s.eligible[i] = verdicts->v[i][family] != VERDICT_DOWN;
+		s.eligible[i] = usable(config, facts, npt, family, i) &&
+				verdicts->v[i][family] != VERDICT_DOWN;
 		n_eligible += s.eligible[i];
 	}
-
-	if (n_eligible == 0 && n_usable > 0 && !config->all_down_unreachable)
-		for (size_t i = 0; i < config->n_wans; i++)
-			s.eligible[i] =
-				(!wanted || wanted[i]) && usable(config, facts, npt, family, i);
+	/* The last resort is for the family as a whole, whoever takes part. */
+	for (size_t i = 0; i < config->n_wans; i++) {
+		if (n_eligible == 0 && !config->all_down_unreachable)
+			s.eligible[i] = usable(config, facts, npt, family, i);
+		if (wanted && !wanted[i])
+			s.eligible[i] = false;
+	}
 
 	s.best = best_of(config, s.eligible);
 	if (s.best) {

@@ -1,14 +1,21 @@
 #include "update.h"
 
+#include "fileio.h"
 #include "log.h"
 
 static int run(const struct cli *cli, update_arguments arguments)
 {
 	_cleanup_(config_done) struct config config = {};
 	struct reconcile request = { .dry_run = cli->dry_run };
+	_cleanup_(closep) int lock = -1;
 	struct fault fault = {};
 	int r;
 
+	/* First the turn, then the configuration: another may wait for its turn with a newer one.
+	 */
+	lock = run_lock(&fault);
+	if (lock < 0)
+		return log_outcome(lock, &fault);
 	r = config_load(cli->config, &config, &fault);
 	if (r == 0 && arguments)
 		r = arguments(cli, &config, &request, &fault);

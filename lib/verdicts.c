@@ -1,5 +1,6 @@
 #include "verdicts.h"
 
+#include "fileio.h"
 #include "log.h"
 
 #include <errno.h>
@@ -33,19 +34,27 @@ static void read_wan(const struct config *config, json_t *wan, struct verdicts *
 int verdicts_read(const struct config *config, struct verdicts *ret)
 {
 	_cleanup_(verdicts_done) struct verdicts verdicts = {};
+	_cleanup_(freep) char *text = NULL;
 	json_error_t error;
 	json_t *root, *wan;
 	size_t i;
+	int r;
 
 	verdicts.v = calloc(config->n_wans, sizeof(*verdicts.v));
 	if (!verdicts.v)
 		return -ENOMEM;
 
-	if (access(HEALTH_PATH, F_OK) == 0) {
-		root = json_load_file(HEALTH_PATH, 0, &error);
+	r = file_read(HEALTH_PATH, &text);
+	if (r == -ENOMEM)
+		return r;
+	if (r != -ENOENT) {
+		root = r == 0 ? json_loads(text, 0, &error) : NULL;
 		if (!json_is_array(json_object_get(root, "wans")))
 			log_event(LOG_WARNING, "health-file", "%s: %s; every WAN counts as up",
-				  HEALTH_PATH, root ? "no list of wans" : error.text);
+				  HEALTH_PATH,
+				  r < 0	 ? strerror(-r)
+				  : root ? "no list of wans"
+					 : error.text);
 		json_array_foreach(json_object_get(root, "wans"), i, wan)
 			read_wan(config, wan, &verdicts);
 		json_decref(root);

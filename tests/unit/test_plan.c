@@ -155,7 +155,7 @@ START_TEST(table_that_somebody_touched_is_replaced_whole)
 {
 	const char *text = plan_mangle(DEFINE ONE TWO, "listed", "touched", DEFINE ONE TWO);
 
-	ck_assert_ptr_eq(strstr(text, "delete table inet mangle\ntable inet mangle {"), text);
+	ck_assert_ptr_eq(strstr(text, "delete table inet mangle\nadd table inet mangle\n"), text);
 	ck_assert_ptr_nonnull(strstr(text, DEFINE ONE TWO));
 }
 END_TEST
@@ -182,7 +182,7 @@ START_TEST(missing_table_is_made)
 {
 	const char *text = plan_mangle(DEFINE ONE TWO, "listed", NULL, DEFINE ONE TWO);
 
-	ck_assert_ptr_eq(strstr(text, "table inet mangle {"), text);
+	ck_assert_ptr_eq(strstr(text, "add table inet mangle\n"), text);
 }
 END_TEST
 

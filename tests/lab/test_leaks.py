@@ -1,0 +1,218 @@
+"""Nothing leaks (I1) when the ground moves: the LAN goes, marks, WANs and prefixes change, sources are forged."""
+
+import socket
+
+import pytest
+
+import rtnl
+import wans
+from icmp import ping
+from lab import CLIENT2_6, CLIENT6, SERVERS4, SERVERS6, STRANGER4, STRANGER6
+from traffic import PORT, Load, UdpFlow, answers, close_all, udp_flows, wait_until
+
+ATT, WEBPASS, NEW = "2600:1700:2f71:c80::/60", "2604:5500:c271:be00::/60", "2600:1700:aaaa:50::/60"
+IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
+METRIC_LAST = 4278198272
+LAN_GONE = {
+    "down": lambda lab: lab.router.ip(f"link set {wans.LAN} down\n"),
+    "deleted": lambda lab: lab.router.ip(f"link del {wans.LAN}\n"),
+    "without addresses": lambda lab: lab.router.ip(f"addr flush dev {wans.LAN}\n"),
+    "cut": lambda lab: lab.opnsense.ip("link set wan0 down\n"),
+}
+
+
+def ask_again(flows, seconds=2):
+    for flow in flows:
+        flow.send()
+    return answers(flows, seconds)
+
+
+def open_flows(lab, servers=(*SERVERS4, *SERVERS6), count=60):
+    """Flows from the client on both WANs, and how the servers saw each."""
+    flows = udp_flows(lab.client, count, servers)
+    seen = answers(flows)
+    assert set(lab.shares(seen)) == {"att", "webpass"}
+    return flows, seen
+
+
+def translations(lab):
+    """{WAN's name: prefix} as the kernel translates now."""
+    rules = [rule.split() for rule in lab.router.chain("ip6", "nat", "postrouting")]
+    return {one.name: words[-1] for one in lab.wans for words in rules
+            if "prefix" in words and f'"{one.interface}"' in words}
+
+
+# The LAN goes
+
+@pytest.mark.parametrize("event", LAN_GONE)
+def test_what_is_for_a_lan_that_is_gone_does_not_leave_through_a_wan(lab, event):
+    late = [udp_flows(lab.client, 40, SERVERS4 + SERVERS6, kind="late") for _ in range(2)]
+    inbound = [UdpFlow(lab.internet, target, stranger) for one in lab.wans
+               for target, stranger in ((one.public4[1], STRANGER4), (one.host(CLIENT6), STRANGER6))]
+    assert all(ask_again(inbound))
+    wait_until(lambda: all(lab.servers.seen.get(flow.identity) for flow in sum(late, [])))
+    LAN_GONE[event](lab)
+    for after in (False, True):
+        if after:
+            lab.router.run("update-routes")
+        lab.servers.release()  # what was held the second time is nothing: the answers have been sent
+        for flow in inbound:
+            flow.send()
+        for one in lab.wans:  # behind all the others
+            assert ping(lab.internet, one.address6, STRANGER6)
+        assert lab.leaks() == {}, f"after a run: {after}"
+    close_all(sum(late, inbound))
+
+
+def test_each_table_ends_what_is_for_the_lan(lab):
+    for one in lab.wans:
+        for family, inside in ((4, {"10.250.250.0/29"}), (6, {wans.PREFIX6, wans.ROUTER6})):
+            last = {route["dst"] for route in lab.router.routes(family, one.table)
+                    if route.get("type") == "7" and route["metric"] == METRIC_LAST}
+            assert inside <= last, f"{one.name}, IPv{family}"
+
+
+# Marks and WANs change
+
+def change_marks(lab, marks):
+    """The configuration with other marks; None takes a WAN out."""
+    before = {one.name: one.mark for one in lab.wans}
+    kept = lab.wans
+    lab.wans = [one for one in kept if marks.get(one.name, one.mark) is not None]
+    for one in lab.wans:
+        one.mark = marks.get(one.name, one.mark)
+    lab.configure()
+    for one in kept:
+        one.mark = before[one.name]  # the lab's links are called after it
+    lab.wans = kept
+
+
+@pytest.mark.parametrize("record", ["kept", "lost"])
+@pytest.mark.parametrize("marks", [{"att": 2, "webpass": 1}, {"att": 7, "webpass": 8}, {"att": 7},
+                                   {"att": 2, "webpass": 3}, {"att": None}, {"webpass": None}],
+                         ids=["swapped", "renumbered", "one renumbered", "shifted", "first gone", "second gone"])
+def test_flows_begin_anew_where_marks_change_and_go_on_where_not(lab, marks, record):
+    flows, before = open_flows(lab)
+    change_marks(lab, marks)
+    if record == "lost":
+        lab.router.run("sh", "-c", "rm -rf /run/mwan/*")
+    lab.router.run("update-routes")
+    after = ask_again(flows)
+    close_all(flows)
+    assert lab.leaks() == {}
+    assert None not in after
+    for old, new in zip(before, after):
+        if lab.wan_of(old.source).name not in marks:
+            assert (new.source, new.port) == (old.source, old.port)
+
+
+def test_nothing_leaks_while_marks_are_swapped_under_load(lab):
+    flows, _ = open_flows(lab)
+    with Load(flows, rounds_per_second=200):
+        for turn in range(6):
+            change_marks(lab, {} if turn % 2 else {"att": 2, "webpass": 1})
+            lab.router.run("update-routes")
+    close_all(flows)
+    assert lab.leaks() == {}
+
+
+# Prefixes change
+
+@pytest.mark.parametrize("trouble", ["record lost", "WAN renamed"])
+def test_flows_of_a_prefix_that_is_no_longer_known_are_gone(make_lab, trouble):
+    lab = make_lab([wans.att(prefix_key="auto"), wans.webpass()]).up()
+    lab.router.run("update-npt", "enatt0.3242", ATT)
+    flows, _ = open_flows(lab, SERVERS6)
+    if trouble == "record lost":
+        lab.router.run("rm", "-f", "/run/mwan/prefixes")
+    else:
+        lab.wan("att").name = "fibre"
+        lab.configure()
+        lab.router.run("update-routes")
+        ask_again(flows, seconds=0.3)
+        assert lab.leaks() == {}
+        lab.wan("fibre").name = "att"
+    lab.give_prefix("att", NEW)
+    lab.take_prefix("att", NEW)
+    lab.router.run("update-npt", "enatt0.3242", NEW)
+    assert rtnl.tracks(lab.router, ATT) == 0 and rtnl.tracks(lab.router, WEBPASS) > 0
+    assert None not in ask_again(flows)
+    close_all(flows)
+    assert lab.leaks() == {}
+
+
+@pytest.mark.parametrize("record", ["kept", "lost"])
+def test_flows_are_gone_with_the_ipv6_of_the_site(lab, record):
+    flows, before = open_flows(lab)
+    for one in lab.wans:
+        one.keys["prefix6"] = None
+    lab.configure(lan={"prefix6": None, "router6": None, "router6_linklocal": None})
+    if record == "lost":
+        lab.router.run("sh", "-c", "rm -rf /run/mwan/*")
+    lab.router.run("update-routes")
+    assert rtnl.tracks(lab.router, ATT) == rtnl.tracks(lab.router, WEBPASS) == 0
+    after = ask_again(flows, seconds=0.3)
+    close_all(flows)
+    assert [new for old, new in zip(before, after) if "." in old.source] == [one for one in before if "." in one.source]
+    assert lab.leaks() == {}
+
+
+@pytest.mark.parametrize("owner, other", [("att", "webpass"), ("webpass", "att")])
+def test_a_prefix_that_two_wans_report_stays_with_the_one_that_had_it(make_lab, owner, other):
+    lab = make_lab([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto")])
+    bus = lab.networkd()
+    for one in lab.wans:
+        bus.delegate(one.interface, one.prefix6)
+    lab.up()
+    flows, before = open_flows(lab, SERVERS6)
+    bus.delegate(lab.wan(other).interface, lab.wan(owner).prefix6)
+    result = lab.router.run("update-npt", check=False)
+    assert result.code == 1 and f"<3>{other}: " in result.err, result
+    assert translations(lab) == {owner: lab.wan(owner).prefix6}
+    after = ask_again(flows)
+    close_all(flows)
+    assert set(lab.shares(after)) == {owner} and lab.leaks() == {}
+    for old, new in zip(before, after):
+        if lab.wan_of(old.source).name == owner:
+            assert new == old
+
+
+# What may not come in, and what may not go out
+
+def send_as(namespace, source, target, text):
+    """One datagram with any source at all."""
+    four = "." in source
+    with namespace.socket(socket.AF_INET if four else socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(*((socket.IPPROTO_IP, IP_TRANSPARENT) if four else (socket.IPPROTO_IPV6, IPV6_TRANSPARENT)), 1)
+        sock.bind((source, 7777))
+        sock.sendto(text.encode(), (target, PORT))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_inside_sources_from_a_wan_never_reach_the_lan(lab, family):
+    att, stranger = lab.wan("att"), STRANGER4 if family == 4 else STRANGER6
+    forged = {4: [("10.250.250.4", att.public4[1]), ("10.250.250.3", att.public4[1])],
+              6: [(CLIENT6, att.host(CLIENT2_6)), (wans.ROUTER6, att.host(CLIENT6)), (CLIENT6, att.edge())]}[family]
+    with lab.opnsense.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as lan:
+        lan.bind(("wan0", 3))
+        lan.settimeout(3)
+        for source, target in forged:
+            send_as(lab.isp("att"), source, target, "mute forged")
+        send_as(lab.isp("att"), stranger, forged[0][1], "mute honest")
+        frames = [lan.recv(2048)]
+        while b"mute honest" not in frames[-1]:
+            frames.append(lan.recv(2048))
+    assert [frame for frame in frames if b"forged" in frame] == []
+
+
+def test_unmapped_sources_avoid_a_masquerading_wan_that_is_probed_down(make_lab):
+    """[map4] has no public address for them on the other WAN: refused, unless no WAN at all is up."""
+    lab = make_lab([wans.att(), wans.webpass(nat4="masquerade")], inside=2).up()
+    for down, wanted in (({}, "webpass"), ({"webpass4": "down"}, "lost"), ({"att4": "down"}, "webpass"),
+                         ({"att4": "down", "webpass4": "down"}, "webpass")):
+        lab.router.health(**down)
+        lab.router.run("update-routes")
+        flows = udp_flows(lab.opnsense, 8, SERVERS4, ["10.250.250.5"])
+        seen = lab.shares(answers(flows, seconds=0.3))
+        close_all(flows)
+        assert seen == {wanted: 8}, down
