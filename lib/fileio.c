@@ -6,36 +6,30 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Only of a regular file: a fifo would keep us waiting. */
-static int open_regular(const char *path, FILE **ret)
+/* Only a regular file: a fifo would keep us waiting. NULL with errno. */
+static FILE *open_regular(const char *path)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	*ret = fdopen(fd, "r");
-	if (!*ret)
-		return -errno;
-	take_fd(&fd);
-	return 0;
+		return NULL;
+	if (!S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		return NULL;
+	}
+	return fdopen(take_fd(&fd), "r");
 }
 
 int file_read(const char *path, char **ret)
 {
-	_cleanup_(fclosep) FILE *f = NULL;
+	_cleanup_(fclosep) FILE *f = open_regular(path);
 	_cleanup_(freep) char *text = NULL;
 	size_t room = 0;
 	ssize_t n;
-	int r;
 
-	r = open_regular(path, &f);
-	if (r < 0)
-		return r;
+	if (!f)
+		return -errno;
 
 	/* No file of ours holds a NUL, so this reads to the end. */
 	errno = 0;

@@ -13,21 +13,19 @@
 
 struct library {
 	void *handle;
-	bool complete; /* every function so far was found */
 };
 
 #define LIBRARY_DECLARE(name) __typeof__(name) *name; /* NOLINT(bugprone-macro-parentheses) */
 
-/* Fills the pointer to one function in the struct *it. */
+/* Fills the pointer to one function in the struct *it, or returns -ENOSYS. */
 #define LIBRARY_RESOLVE(it, name)                                                                  \
 	(it)->name = (__typeof__((it)->name))dlsym((it)->library.handle, #name);                   \
 	if (!(it)->name)                                                                           \
-		(it)->library.complete = false;
+		return -ENOSYS;
 
 static inline int library_open(struct library *library, const char *soname)
 {
 	library->handle = dlopen(soname, RTLD_LAZY | RTLD_LOCAL);
-	library->complete = library->handle;
 	return library->handle ? 0 : -ENOENT;
 }
 

@@ -23,13 +23,13 @@ struct nft {
 	FUNCTIONS(LIBRARY_DECLARE)
 };
 
-static int load(struct nft *nft, struct fault *fault)
+static int load(struct nft *nft)
 {
 	if (library_open(&nft->library, "libnftables.so.1") < 0)
-		return fault_set(fault, -ENOENT, "libnftables.so.1 can't be loaded");
+		return -ENOENT;
 #define RESOLVE(name) LIBRARY_RESOLVE(nft, name)
 	FUNCTIONS(RESOLVE)
-	return nft->library.complete ? 0 : fault_set(fault, -ENOSYS, "libnftables.so.1 is too old");
+	return 0;
 }
 
 int nft_open(struct nft **ret, struct fault *fault)
@@ -39,9 +39,9 @@ int nft_open(struct nft **ret, struct fault *fault)
 
 	if (!nft)
 		return -ENOMEM;
-	r = load(nft, fault);
+	r = load(nft);
 	if (r < 0)
-		return r;
+		return fault_set(fault, r, "libnftables.so.1 is missing or too old");
 
 	/* It takes and gives back blocks of 128 KiB by the dozen: don't map each anew. */
 	mallopt(M_MMAP_THRESHOLD, 1 << 24);

@@ -89,7 +89,7 @@ int plan_net(const struct object_set *desired, const struct object_set *observed
 	}
 	plan->n_additions = plan->n_steps;
 
-	for (size_t i = observed->n; i > 0 && r == 0; i--) {
+	for (size_t i = observed->v ? observed->n : 0; i > 0 && r == 0; i--) {
 		const struct object *object = &observed->v[i - 1];
 
 		if (!contains(desired, object) && !is_replaced(desired, observed, object))

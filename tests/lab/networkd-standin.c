@@ -38,7 +38,7 @@ static void wait_as_told(const char *dir)
 	char *delay = read_answer(dir, "delay");
 
 	if (delay)
-		usleep((useconds_t)atoi(delay) * 1000);
+		usleep((useconds_t)strtoul(delay, NULL, 10) * 1000);
 	free(delay);
 }
 
