@@ -34,9 +34,9 @@ int file_read(const char *path, char **ret)
 	/* No file of ours holds a NUL, so this reads to the end. */
 	errno = 0;
 	n = getdelim(&text, &room, '\0', f);
-	if (n < 0) {
-		if (ferror(f))
-			return errno ? -errno : -EIO;
+	if (n < 0 && errno)
+		return -errno;
+	if (n < 0) { /* empty */
 		free(TAKE(text));
 		text = strdup("");
 		if (!text)
@@ -102,7 +102,7 @@ int file_write_if_changed(const char *path, const char *text, struct fault *faul
 {
 	_cleanup_(freep) char *old = NULL;
 
-	if (file_read(path, &old) == 0 && strcmp(old, text) == 0)
+	if (file_read(path, &old) == 0 && old && strcmp(old, text) == 0)
 		return 0;
 	return file_write(path, text, fault);
 }
