@@ -19,11 +19,13 @@
 const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 	[NFT_FILTER] = {
 		.name = "filter",
-		.list = "list set inet filter lan\nlist set inet filter wan\nlist map inet filter paths\n",
+		.list = "list set inet filter lan\nlist set inet filter wan\n"
+			"list set inet filter exits\nlist map inet filter paths\n",
 		.wipe = "flush set inet filter lan\nflush set inet filter wan\n"
-			"flush map inet filter paths\n",
+			"flush set inet filter exits\nflush map inet filter paths\n",
 		.pristine = "table inet filter {\n\tset lan {\n\t\ttype ifname\n\t}\n}\n"
 			    "table inet filter {\n\tset wan {\n\t\ttype ifname\n\t}\n}\n"
+			    "table inet filter {\n\tset exits {\n\t\ttype mark . ifname\n\t}\n}\n"
 			    "table inet filter {\n\tmap paths {\n"
 			    "\t\ttype ifname . ifname : verdict\n\t}\n}\n",
 	},
@@ -103,6 +105,12 @@ static void write_filter(const struct site *site, FILE *f)
 	fputs("# set inet filter wan\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add element inet filter wan { \"%s\" }\n", config->wans[i].interface);
+	fputs("# set inet filter exits\n", f);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fprintf(f,
+			"add element inet filter exits { %1$u . \"%2$s\" }\n"
+			"add element inet filter exits { %1$u . \"%3$s\" }\n",
+			config->wans[i].mark, config->wans[i].interface, lan);
 	fputs("# map inet filter paths\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f,

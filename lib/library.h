@@ -23,14 +23,9 @@ struct library {
 	if (!(it)->name)                                                                           \
 		return -ENOSYS;
 
+/* Once loaded, it stays: there is nothing to gain, and what it leaks could not be named. */
 static inline int library_open(struct library *library, const char *soname)
 {
 	library->handle = dlopen(soname, RTLD_LAZY | RTLD_LOCAL);
 	return library->handle ? 0 : -ENOENT;
-}
-
-static inline void library_close(struct library *library)
-{
-	if (library->handle)
-		dlclose(library->handle);
 }

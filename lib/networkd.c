@@ -52,7 +52,6 @@ void networkd_close(struct networkd *n)
 		return;
 	if (n->bus)
 		n->sd_bus_flush_close_unref(n->bus);
-	library_close(&n->library);
 	free(n);
 }
 

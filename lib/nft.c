@@ -63,7 +63,6 @@ void nft_close(struct nft *nft)
 		return;
 	if (nft->ctx)
 		nft->nft_ctx_free(nft->ctx);
-	library_close(&nft->library);
 	free(nft);
 }
 

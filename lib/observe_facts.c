@@ -1,5 +1,7 @@
 #include "observe_facts.h"
 
+#include "log.h"
+
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -251,15 +253,36 @@ static int resolve_nexthop(struct look *look, const struct unresolved *route)
 	return r;
 }
 
-static void see_fixed_gateways(struct look *look)
+/* True when no other machine can have the address: it is ours, or one of a prefix's ends. */
+static bool is_nobodys(const struct facts *facts, const struct link_fact *link, struct addr addr)
 {
-	for (size_t i = 0; i < look->facts->n_wans; i++)
-		for (enum family family = 0; family < N_FAMILIES; family++)
-			if (look->config->wans[i].gateway_mode[family] == GATEWAY_FIXED &&
-			    look->facts->wans[i].link.up)
-				look->facts->wans[i].gateway[family] = (struct gateway_fact){
-					true, look->config->wans[i].gateway[family], 0
-				};
+	for (size_t i = 0; i < facts->n_wans; i++)
+		if (link_has_address(&facts->wans[i].link, addr))
+			return true;
+	for (size_t i = 0; i < link->n_addresses; i++) {
+		struct prefix at = link->addresses[i];
+
+		if (addr.family == AF_INET && at.len <= 30 && prefix_contains(at, addr) &&
+		    !prefix_has_host(at, addr))
+			return true;
+	}
+	return link_has_address(&facts->lan, addr);
+}
+
+static void see_fixed_gateway(struct look *look, size_t wan, enum family family)
+{
+	const struct wan_conf *conf = &look->config->wans[wan];
+	struct wan_facts *fact = &look->facts->wans[wan];
+
+	if (conf->gateway_mode[family] != GATEWAY_FIXED || !fact->link.up)
+		return;
+	/* The kernel refuses such a gateway only sometimes, depending on the table. */
+	if (is_nobodys(look->facts, &fact->link, conf->gateway[family]))
+		log_event(LOG_WARNING, "gateway",
+			  "%s: gateway%c can't be %s: it is no other machine's", conf->name,
+			  family == IPV4 ? '4' : '6', addr_str(conf->gateway[family]).s);
+	else
+		fact->gateway[family] = (struct gateway_fact){ true, conf->gateway[family], 0 };
 }
 
 /*
@@ -325,7 +348,9 @@ int observe_facts(struct nl_sock *sk, const struct config *config, struct facts 
 	if (r < 0)
 		return r;
 
-	see_fixed_gateways(&look);
+	for (size_t i = 0; i < config->n_wans; i++)
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			see_fixed_gateway(&look, i, family);
 	*ret = TAKE(facts);
 	return 0;
 }

@@ -99,11 +99,18 @@ def test_flows_begin_anew_where_marks_change_and_go_on_where_not(lab, marks, rec
             assert (new.source, new.port) == (old.source, old.port)
 
 
-def test_nothing_leaks_while_marks_are_swapped_under_load(lab):
+@pytest.mark.parametrize("what", ["marks", "tables"])
+def test_nothing_leaks_while_wans_swap_what_leads_to_them_under_load(lab, what):
+    """During the run too: what leads a flow to its WAN cannot all change at once."""
     flows, _ = open_flows(lab)
+    att, webpass = lab.wans
     with Load(flows, rounds_per_second=200):
         for turn in range(6):
-            change_marks(lab, {} if turn % 2 else {"att": 2, "webpass": 1})
+            if what == "marks":
+                change_marks(lab, {} if turn % 2 else {"att": 2, "webpass": 1})
+            else:
+                att.table, webpass.table = webpass.table, att.table
+                lab.configure()
             lab.router.run("update-routes")
     close_all(flows)
     assert lab.leaks() == {}
