@@ -3,6 +3,7 @@ Traffic in bounded amounts: flows that are opened and compared, and a steady
 load that counts what it loses.
 """
 
+import errno
 import resource
 import select
 import socket
@@ -64,17 +65,28 @@ class UdpFlow:
     """One UDP flow: a connected socket and its ID at the server."""
 
     _next = 0
+    _port = 0
 
     def __init__(self, namespace, server, source=None, port=PORT, mark=None):
         UdpFlow._next += 1
         self.identity = f"f{UdpFlow._next}"
         self.sock = namespace.socket(family_of(server), socket.SOCK_DGRAM)
         self.sock.setblocking(False)
-        if source:
-            self.sock.bind((source, 0))
+        self._bind(source or "")
         if mark is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
         self.sock.connect((server, port))
+
+    def _bind(self, source):
+        """To a port that no flow before had: routers remember those, and keep them on their WAN."""
+        while True:
+            UdpFlow._port = (UdpFlow._port + 1) % 40000
+            try:
+                self.sock.bind((source, 20000 + UdpFlow._port))
+                return
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
     def send(self, kind="echo", sequence=None):
         """Sends one request. Errors that ICMP brought for an earlier one are for answer() to miss."""
