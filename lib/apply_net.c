@@ -221,13 +221,13 @@ static int on_neighbour(struct nlmsghdr *message, void *arg)
 static void forget_gateway(struct nl_sock *sk, const struct object *route)
 {
 	_cleanup_(nl_msg_freep) struct nl_msg *get = neighbour_message(RTM_GETNEIGH, route);
-	_cleanup_(nl_msg_freep) struct nl_msg *delete = neighbour_message(RTM_DELNEIGH, route);
+	_cleanup_(nl_msg_freep) struct nl_msg *drop = neighbour_message(RTM_DELNEIGH, route);
 	struct netlink_reason why;
 	uint16_t state = 0;
 
-	if (get && delete &&netlink_get(sk, get, on_neighbour, &state) == 0 &&
+	if (get && drop && netlink_get(sk, get, on_neighbour, &state) == 0 &&
 	    (state & (NUD_INCOMPLETE | NUD_FAILED)))
-		netlink_request(sk, delete, &why);
+		netlink_request(sk, drop, &why);
 }
 
 static int apply_step(struct nl_sock *sk, const struct step *step, struct netlink_reason *why)
@@ -244,7 +244,7 @@ static int apply_step(struct nl_sock *sk, const struct step *step, struct netlin
 	if (r == 0 && add && step->object->kind == OBJECT_ROUTE && step->object->via.family &&
 	    step->object->prefix.len == 0)
 		forget_gateway(sk, step->object);
-	if (r == -EEXIST && step->object->family == AF_INET6) {
+	if (r == -EEXIST && step->object->kind == OBJECT_ROUTE) {
 		say(LOG_WARNING, step, " has to wait: there is one already, and it is not ours");
 		r = 0;
 	}

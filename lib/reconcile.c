@@ -118,8 +118,8 @@ static int decide(struct run *run)
 
 /*
  * True when flows may be misplaced: the marking was not ours before, or a rule goes that
- * led a mark or a prefix to its WAN. The rules go last, so a run that was killed
- * before it looked at the flows leaves the next one to do it.
+ * led a mark or a prefix to its WAN. Both are still seen by the next run when this one is
+ * killed before it has looked at the flows.
  */
 static bool flows_are_in_doubt(const struct plan *plan, bool by_mark_only)
 {
@@ -185,15 +185,19 @@ static int change(struct run *run, struct fault *fault)
 		undo_net(run->sk, plan, 0, plan->n_additions);
 		return r;
 	}
+	/*
+	 * Before anything is recorded, so that a run which is killed here is made good
+	 * for, and before the rules go, so that no flow falls through.
+	 */
+	if (flows_are_in_doubt(plan, false))
+		r = audit_flows(run, fault);
+	if (r < 0)
+		return r;
 	/* The kernel has it: that a file can't be written is said, but stops nothing. */
 	kept = keep_nft(run->nft, plan, &run->wanted.texts, &run->rules, run->generation, fault);
 
-	/* Before their rules go, so that none falls through; and what a bent mark led astray until
-	 * then. */
-	if (flows_are_in_doubt(plan, false))
-		r = audit_flows(run, fault);
-	if (r == 0)
-		r = apply_net(run->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
+	r = apply_net(run->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
+	/* And those that began under the old rules meanwhile. */
 	if (r == 0 && flows_are_in_doubt(plan, true))
 		r = audit_flows(run, fault);
 	return r < 0 ? r : kept;
@@ -215,7 +219,8 @@ static void warn_of_wan(const struct run *run, size_t wan)
 		return;
 	}
 	for (enum family family = 0; family < N_FAMILIES; family++)
-		if (conf->gateway_mode[family] != GATEWAY_NONE && !fact->gateway[family].present &&
+		/* Of a fixed one that is no good, the reason has been said. */
+		if (conf->gateway_mode[family] == GATEWAY_AUTO && !fact->gateway[family].present &&
 		    (family == IPV4 || run->config->lan.prefix6.len > 0))
 			log_event(LOG_WARNING, "wan", "%s: no %s gateway: no default route over %s",
 				  conf->name, names[family], conf->interface);
