@@ -18,12 +18,14 @@ static void print_help(const struct cli_program *program)
 		puts("  --dry-run      print what would change, change nothing");
 		puts("  --check        like --dry-run; exit status 3 if anything would change");
 	}
+	for (const struct cli_flag *flag = program->flags; flag && flag->name; flag++)
+		printf("  --%-12s %s\n", flag->name, flag->help);
 	puts("  --verbose      tell each step on stderr");
 	puts("  --version      print the version");
 	puts("  --help         print this");
 }
 
-static int usage(const struct cli_program *program, const char *what, const char *word)
+int cli_usage(const struct cli_program *program, const char *what, const char *word)
 {
 	log_event(LOG_ERR, "usage", "%s: %s%s (try --help)", program->name, what, word);
 	return CLI_USAGE;
@@ -44,18 +46,21 @@ static void guard_streams(void)
 
 int cli_parse(const struct cli_program *program, int argc, char **argv, struct cli *ret)
 {
-	enum { CONFIG = 256, DRY_RUN, CHECK, VERBOSE, VERSION, HELP };
-	static const struct option options[] = {
+	enum { CONFIG = 256, DRY_RUN, CHECK, VERBOSE, VERSION, HELP, FLAGS };
+	struct option options[7 + CLI_MAX_FLAGS] = {
 		{ "config", required_argument, NULL, CONFIG },
 		{ "verbose", no_argument, NULL, VERBOSE },
 		{ "version", no_argument, NULL, VERSION },
 		{ "help", no_argument, NULL, HELP },
 		{ "dry-run", no_argument, NULL, DRY_RUN },
 		{ "check", no_argument, NULL, CHECK },
-		{},
 	};
 	struct cli cli = { .config = CONFIG_PATH };
 	int c;
+
+	for (int i = 0; program->flags && program->flags[i].name && i < CLI_MAX_FLAGS; i++)
+		options[6 + i] =
+			(struct option){ program->flags[i].name, no_argument, NULL, FLAGS + i };
 
 	guard_streams();
 	log_setup(program->name, false);
@@ -64,9 +69,9 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, struct c
 		const char *word = argv[optind - 1];
 
 		if (c == ':')
-			return usage(program, word, " needs a value");
+			return cli_usage(program, word, " needs a value");
 		if (c == '?' || (!program->changes && (c == DRY_RUN || c == CHECK)))
-			return usage(program, "unknown option ", word);
+			return cli_usage(program, "unknown option ", word);
 		if (c == CONFIG)
 			cli.config = optarg;
 		if (c == DRY_RUN || c == CHECK)
@@ -75,6 +80,8 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, struct c
 			cli.check = true;
 		if (c == VERBOSE)
 			cli.verbose = true;
+		if (c >= FLAGS)
+			cli.flags |= 1U << (c - FLAGS);
 		if (c == HELP) {
 			print_help(program);
 			return CLI_DONE;
@@ -88,8 +95,8 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, struct c
 	cli.arguments = argv + optind;
 	cli.n_arguments = argc - optind;
 	if (cli.n_arguments > program->max_arguments)
-		return usage(program,
-			     "one argument too many: ", cli.arguments[program->max_arguments]);
+		return cli_usage(program,
+				 "one argument too many: ", cli.arguments[program->max_arguments]);
 
 	log_setup(program->name, cli.verbose);
 	*ret = cli;

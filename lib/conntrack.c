@@ -180,3 +180,23 @@ int conntrack_audit(const struct config *config, const struct facts *facts,
 	free(search.found);
 	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
 }
+
+int conntrack_flush(uint32_t mark, enum family family, struct fault *fault)
+{
+	struct nfgenmsg header = { .nfgen_family = family_af(family), .version = NFNETLINK_V0 };
+	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
+	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
+	struct netlink_reason why;
+	int r;
+
+	r = netlink_open(NETLINK_NETFILTER, &sk, fault);
+	if (r < 0)
+		return r;
+	msg = nlmsg_alloc_simple(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0);
+	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_u32(msg, CTA_MARK, htonl(mark)) < 0 ||
+	    nla_put_u32(msg, CTA_MARK_MASK, htonl(UINT32_MAX)) < 0)
+		return -ENOMEM;
+	r = netlink_request(sk, msg, &why);
+	return r < 0 ? fault_set(fault, r, "conntrack: %s%s", strerror(-r), why.text) : 0;
+}

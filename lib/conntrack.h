@@ -14,3 +14,6 @@
  */
 int conntrack_audit(const struct config *config, const struct facts *facts,
 		    const struct npt_state *npt, unsigned *deleted, struct fault *fault);
+
+/* Deletes all flows of the family that carry the mark, in one message. 0 or a negative errno. */
+int conntrack_flush(uint32_t mark, enum family family, struct fault *fault);

@@ -55,3 +55,28 @@ enum delegation delegation_from_json(const char *json, uint64_t now_us, struct p
 	json_decref(root);
 	return best ? DELEGATION_FOUND : known ? DELEGATION_NONE : DELEGATION_UNKNOWN;
 }
+
+static void see_end(json_t *entry, const char *key, uint64_t now_us, uint64_t *end_us)
+{
+	json_t *until = json_object_get(entry, key);
+	uint64_t at = json_is_integer(until) ? (uint64_t)json_integer_value(until) : UINT64_MAX;
+
+	if (at > now_us && at < *end_us)
+		*end_us = at;
+}
+
+uint64_t delegation_next_end(const char *json, uint64_t now_us)
+{
+	json_t *root = json_loads(json, 0, NULL), *entry;
+	uint64_t end_us = UINT64_MAX;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(root, "DHCPv6Client"), "Prefixes"), i,
+			   entry)
+	{
+		see_end(entry, "PreferredLifetimeUSec", now_us, &end_us);
+		see_end(entry, "ValidLifetimeUSec", now_us, &end_us);
+	}
+	json_decref(root);
+	return end_us;
+}

@@ -19,6 +19,8 @@ struct link_fact {
 	bool inet6; /* IPv6 is enabled: the link has an address of it, if only link-local */
 	struct prefix *addresses; /* owned; not ours, not link-local; with their prefix length */
 	size_t n_addresses;
+	/* The first of them that can be sent from now: neither tentative nor deprecated. */
+	struct addr source[N_FAMILIES];
 };
 
 struct wan_facts {

@@ -107,7 +107,7 @@ int file_write_if_changed(const char *path, const char *text, struct fault *faul
 	return file_write(path, text, fault);
 }
 
-int run_lock(struct fault *fault)
+int run_lock(bool wait, struct fault *fault)
 {
 	const char *path = RUN_DIR "/lock";
 	_cleanup_(closep) int fd = -1;
@@ -119,7 +119,7 @@ int run_lock(struct fault *fault)
 	if (fd < 0)
 		return fault_set(fault, -errno, "%s: %m", path);
 
-	while (flock(fd, LOCK_EX) < 0)
+	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0)
 		if (errno != EINTR)
 			return fault_set(fault, -errno, "%s: %m", path);
 

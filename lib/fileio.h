@@ -6,6 +6,8 @@
 
 #include "fault.h"
 
+#include <stdbool.h>
+
 #define RUN_DIR "/run/mwan"
 
 /* The whole file as a string (owned by the caller). -ENOENT when there is none. */
@@ -18,7 +20,8 @@ int file_write(const char *path, const char *text, struct fault *fault);
 int file_write_if_changed(const char *path, const char *text, struct fault *fault);
 
 /*
- * Waits for its turn. Returns a descriptor that holds the lock until it is
- * closed or the process ends, or a negative errno.
+ * The lock under which runs take turns. Returns a descriptor that holds it until that is
+ * closed or the process ends, or a negative errno; -EWOULDBLOCK when it is another's turn
+ * and we do not wait for ours.
  */
-int run_lock(struct fault *fault);
+int run_lock(bool wait, struct fault *fault);

@@ -10,6 +10,13 @@ static bool show_debug;
 static FILE *debug_file;
 static char trace_id[64];
 
+/* The warnings of this round, and of the one before. */
+static struct said {
+	char **v;
+	size_t n;
+} said_now, said_before;
+static bool in_round;
+
 void log_setup(const char *program, bool verbose)
 {
 	program_name = program;
@@ -82,6 +89,50 @@ static void write_json(int level, const char *event, const char *message)
 	json_decref(line);
 }
 
+static void forget(struct said *said)
+{
+	for (size_t i = 0; i < said->n; i++)
+		free(said->v[i]);
+	free(said->v);
+	*said = (struct said){};
+}
+
+void log_round_begin(void)
+{
+	in_round = true;
+}
+
+void log_round_end(void)
+{
+	in_round = false;
+	forget(&said_before);
+	said_before = TAKE(said_now);
+}
+
+static bool contains(const struct said *said, const char *message)
+{
+	for (size_t i = 0; i < said->n; i++)
+		if (strcmp(said->v[i], message) == 0)
+			return true;
+	return false;
+}
+
+static bool is_repeated(const char *message)
+{
+	bool repeated = contains(&said_before, message);
+	char **v;
+
+	if (contains(&said_now, message))
+		return true;
+	v = reallocarray(said_now.v, said_now.n + 1, sizeof(*v));
+	if (v) {
+		said_now.v = v;
+		v[said_now.n] = strdup(message);
+		said_now.n += v[said_now.n] != NULL;
+	}
+	return repeated;
+}
+
 void log_event(int level, const char *event, const char *format, ...)
 {
 	char message[1024];
@@ -91,6 +142,8 @@ void log_event(int level, const char *event, const char *format, ...)
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 
+	if (in_round && level <= LOG_WARNING && is_repeated(message))
+		return;
 	if (level < LOG_DEBUG || show_debug)
 		fprintf(stderr, "<%d>%s\n", level, message);
 	if (debug_file)

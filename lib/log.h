@@ -24,5 +24,12 @@ void log_debug_file(const char *path);
  */
 void log_event(int level, const char *event, const char *format, ...) _printf_(3, 4);
 
+/*
+ * Between the two, warnings and errors that were also said between the two the last time
+ * are left out: who looks again and again says once what is wrong.
+ */
+void log_round_begin(void);
+void log_round_end(void);
+
 /* Logs the fault as an error if r is negative, and returns r. */
 int log_outcome(int r, const struct fault *fault);

@@ -87,20 +87,21 @@ static char *describe_link(struct networkd *n, unsigned ifindex)
 	return copy;
 }
 
-enum delegation networkd_delegation(struct networkd *networkd, unsigned ifindex,
-				    struct prefix current, unsigned max_len, struct prefix *ret)
+struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
+					   struct prefix current, unsigned max_len)
 {
 	_cleanup_(freep) char *json = NULL;
+	struct delegation_word word = {};
 	struct timespec now;
 
 	connect_once(networkd);
-	if (!networkd->bus)
-		return DELEGATION_UNKNOWN;
-	json = describe_link(networkd, ifindex);
+	if (networkd->bus)
+		json = describe_link(networkd, ifindex);
 	if (!json)
-		return DELEGATION_UNKNOWN;
+		return word;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	return delegation_from_json(json, now.tv_sec * 1000000ULL + now.tv_nsec / 1000, current,
-				    max_len, ret);
+	word.said = delegation_from_json(json, now.tv_sec * 1000000ULL + now.tv_nsec / 1000,
+					 current, max_len, &word.prefix);
+	return word;
 }

@@ -12,6 +12,11 @@ enum delegation {
 	DELEGATION_FOUND,
 };
 
+struct delegation_word {
+	enum delegation said;
+	struct prefix prefix; /* with DELEGATION_FOUND */
+};
+
 struct networkd;
 
 /* Connects at the first question; free with networkd_close(). NULL: no memory. */
@@ -28,9 +33,12 @@ static inline void networkd_closep(struct networkd **networkd)
  * preferred, else the first preferred one, else the first valid one. When all are longer
  * than max_len, the first of them, for npt_check() to refuse by its name.
  */
-enum delegation networkd_delegation(struct networkd *networkd, unsigned ifindex,
-				    struct prefix current, unsigned max_len, struct prefix *ret);
+struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
+					   struct prefix current, unsigned max_len);
 
 /* The same, of one answer of DescribeLink (nonsense is no answer); now_us: CLOCK_BOOTTIME. Pure. */
 enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
 				     unsigned max_len, struct prefix *ret);
+
+/* When the next lifetime in that answer ends, on CLOCK_BOOTTIME; UINT64_MAX: none does. Pure. */
+uint64_t delegation_next_end(const char *json, uint64_t now_us);

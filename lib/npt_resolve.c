@@ -1,28 +1,28 @@
 #include "npt_resolve.h"
 
-#include "networkd.h"
-
 #include <errno.h>
 #include <string.h>
 
-static void ask_networkd(const struct config *config, struct networkd *networkd, size_t wan,
-			 struct prefix *delegated)
+static struct delegation_word ask(const struct config *config, struct networkd *networkd,
+				  size_t wan, struct prefix kept)
 {
 	unsigned ifindex = if_nametoindex(config->wans[wan].interface);
-	struct prefix live = {};
 
-	/* There is no link to ask about: what it had last time still stands. */
-	if (ifindex == 0)
-		return;
-	switch (networkd_delegation(networkd, ifindex, *delegated, config->lan.prefix6.len,
-				    &live)) {
+	/* Of a link that is not there, what it had last time still stands. */
+	return ifindex ? networkd_delegation(networkd, ifindex, kept, config->lan.prefix6.len)
+		       : (struct delegation_word){};
+}
+
+static void heed(struct delegation_word word, struct prefix *delegated)
+{
+	switch (word.said) {
 	case DELEGATION_UNKNOWN:
 		break;
 	case DELEGATION_NONE:
 		*delegated = (struct prefix){};
 		break;
 	case DELEGATION_FOUND:
-		*delegated = live;
+		*delegated = word.prefix;
 		break;
 	}
 }
@@ -54,12 +54,14 @@ int npt_resolve(const struct config *config, const struct npt_request *request,
 		    wan->gateway_mode[IPV6] == GATEWAY_NONE)
 			continue;
 		npt.delegated[i] = wan->fixed6 ? wan->prefix6 : kept->delegated[i];
+		if (request->heard && !wan->fixed6)
+			heed(request->heard[i], &npt.delegated[i]);
 		if (!request->ask || (request->only && request->only != wan))
 			continue;
 		if (request->prefix.len > 0)
 			npt.delegated[i] = request->prefix;
 		else if (!wan->fixed6)
-			ask_networkd(config, networkd, i, &npt.delegated[i]);
+			heed(ask(config, networkd, i, npt.delegated[i]), &npt.delegated[i]);
 	}
 	/* Who had a prefix keeps it; who comes with the same one is refused. */
 	for (size_t i = 0; i < config->n_wans; i++) {

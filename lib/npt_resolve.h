@@ -4,13 +4,18 @@
  */
 #pragma once
 
+#include "networkd.h"
 #include "npt.h"
 
-/* What update-npt was asked; update-routes, with all at zero, goes by what is kept. */
+/*
+ * What update-npt was asked, or the daemon has heard. update-routes, with all at zero, goes
+ * by what is kept.
+ */
 struct npt_request {
-	bool ask;		     /* look for the prefixes anew */
-	const struct wan_conf *only; /* of this WAN; NULL: of each */
-	struct prefix prefix;	     /* with `only`: use this one; len 0: look */
+	bool ask;			     /* look for the prefixes anew */
+	const struct wan_conf *only;	     /* of this WAN; NULL: of each */
+	struct prefix prefix;		     /* with `only`: use this one; len 0: look */
+	const struct delegation_word *heard; /* news from networkd by the WAN's index; or NULL */
 };
 
 /*

@@ -71,6 +71,14 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	return 0;
 }
 
+static void see_source(struct link_fact *link, struct addr addr, uint32_t flags)
+{
+	struct addr *source = &link->source[addr.family == AF_INET ? IPV4 : IPV6];
+
+	if (!source->family && !(flags & (IFA_F_TENTATIVE | IFA_F_DEPRECATED | IFA_F_DADFAILED)))
+		*source = addr;
+}
+
 static int on_address(struct nlmsghdr *message, void *arg)
 {
 	struct ifaddrmsg *info = nlmsg_data(message);
@@ -100,6 +108,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 		return -ENOMEM;
 	link->addresses = v;
 	v[link->n_addresses++] = at;
+	see_source(link, at.addr, tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags);
 	return 0;
 }
 

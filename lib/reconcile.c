@@ -23,12 +23,12 @@
 struct run {
 	const struct config *config;
 	const struct reconcile *request;
-	struct nl_sock *sk;
-	struct nft *nft;
+	struct kernel *kernel;
 
 	struct npt_state kept, npt; /* the prefixes of the last run, and of this one */
 	struct fault bad_prefix;    /* the first that can't be used; its WAN goes without */
-	struct verdicts verdicts;
+	struct verdicts read;	    /* from health.json, when nobody else tells */
+	const struct verdicts *verdicts;
 
 	/* Gateways that the kernel has refused in this run; by the WAN's index. */
 	bool (*refused)[N_FAMILIES];
@@ -38,6 +38,7 @@ struct run {
 	struct object_set objects;
 	struct nft_observed rules;
 	uint32_t generation;
+	bool router6_unsure;
 
 	struct wanted wanted;
 	struct plan plan;
@@ -56,12 +57,26 @@ static void run_forget(struct run *run)
 static void run_done(struct run *run)
 {
 	run_forget(run);
-	verdicts_done(&run->verdicts);
+	verdicts_done(&run->read);
 	npt_state_done(&run->npt);
 	npt_state_done(&run->kept);
 	free(run->refused);
-	nft_close(run->nft);
-	nl_socket_free(run->sk);
+}
+
+void kernel_close(struct kernel *kernel)
+{
+	nft_close(kernel->nft);
+	nl_socket_free(kernel->sk);
+	*kernel = (struct kernel){};
+}
+
+void outcome_done(struct outcome *outcome)
+{
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		selection_done(&outcome->selections[family]);
+	npt_state_done(&outcome->npt);
+	facts_done(&outcome->facts);
+	*outcome = (struct outcome){};
 }
 
 /* ---- look ---- */
@@ -84,20 +99,23 @@ static int look(struct run *run, struct fault *fault)
 {
 	int r;
 
-	r = observe_facts(run->sk, run->config, &run->facts, fault);
+	r = observe_facts(run->kernel->sk, run->config, &run->facts, fault);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < run->config->n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
 			if (run->refused[i][family])
 				run->facts.wans[i].gateway[family].present = false;
-	r = observe_net(run->sk, &run->objects, fault);
+	r = observe_net(run->kernel->sk, &run->objects, fault);
 	if (r < 0)
 		return r;
-	r = observe_nft(&run->nft, &run->generation, &run->rules, fault);
+	r = observe_nft(&run->kernel->nft, &run->generation, &run->rules, fault);
 	if (r < 0)
 		return r;
-	return observe_router6(run->sk, run->config, current_router6(run), &run->facts, fault);
+	r = observe_router6(run->kernel->sk, run->config, current_router6(run), run->request->wait,
+			    &run->facts, fault);
+	run->router6_unsure = r > 0;
+	return r < 0 ? r : 0;
 }
 
 /* ---- decide ---- */
@@ -106,7 +124,7 @@ static int decide(struct run *run)
 {
 	int r;
 
-	r = wanted_make(run->config, &run->facts, &run->npt, &run->verdicts, &run->wanted);
+	r = wanted_make(run->config, &run->facts, &run->npt, run->verdicts, &run->wanted);
 	if (r == 0)
 		r = plan_net(&run->wanted.objects, &run->objects, &run->plan);
 	if (r == 0)
@@ -175,14 +193,14 @@ static int change(struct run *run, struct fault *fault)
 	struct plan *plan = &run->plan;
 	int r, kept;
 
-	r = apply_net(run->sk, plan, 0, plan->n_additions, &refused, fault);
+	r = apply_net(run->kernel->sk, plan, 0, plan->n_additions, &refused, fault);
 	if (r == -EINVAL && refuse_gateway(run, refused, fault))
 		return -EAGAIN;
 	if (r < 0)
 		return r;
-	r = apply_nft(&run->nft, plan, fault);
+	r = apply_nft(&run->kernel->nft, plan, fault);
 	if (r < 0) {
-		undo_net(run->sk, plan, 0, plan->n_additions);
+		undo_net(run->kernel->sk, plan, 0, plan->n_additions);
 		return r;
 	}
 	/*
@@ -194,9 +212,10 @@ static int change(struct run *run, struct fault *fault)
 	if (r < 0)
 		return r;
 	/* The kernel has it: that a file can't be written is said, but stops nothing. */
-	kept = keep_nft(run->nft, plan, &run->wanted.texts, &run->rules, run->generation, fault);
+	kept = keep_nft(run->kernel->nft, plan, &run->wanted.texts, &run->rules, run->generation,
+			fault);
 
-	r = apply_net(run->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
+	r = apply_net(run->kernel->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
 	/* And those that began under the old rules meanwhile. */
 	if (r == 0 && flows_are_in_doubt(plan, true))
 		r = audit_flows(run, fault);
@@ -254,7 +273,7 @@ static int attempt(struct run *run, struct fault *fault)
 	if (r < 0)
 		return r;
 	r = decide(run);
-	if (r < 0 || run->request->dry_run || plan_is_empty(&run->plan))
+	if (r < 0 || run->request->mode != RECONCILE_APPLY || plan_is_empty(&run->plan))
 		return r;
 
 	r = change(run, fault);
@@ -269,15 +288,16 @@ static int finish(struct run *run, struct fault *fault)
 {
 	int r;
 
-	warn(run);
-	if (run->request->dry_run) {
+	if (run->request->mode != RECONCILE_LOOK)
+		warn(run);
+	if (run->request->mode == RECONCILE_PRINT)
 		plan_print(&run->plan, stdout);
+	if (run->request->mode != RECONCILE_APPLY)
 		return plan_is_empty(&run->plan) ? RECONCILED : RECONCILE_CHANGED;
-	}
 	/* Also when nothing changed: the rules' files may have gone. */
 	if (plan_is_empty(&run->plan)) {
-		r = keep_nft(run->nft, &run->plan, &run->wanted.texts, &run->rules, run->generation,
-			     fault);
+		r = keep_nft(run->kernel->nft, &run->plan, &run->wanted.texts, &run->rules,
+			     run->generation, fault);
 		if (r < 0)
 			return r;
 	} else {
@@ -291,21 +311,57 @@ static int finish(struct run *run, struct fault *fault)
 	return plan_is_empty(&run->plan) ? RECONCILED : RECONCILE_CHANGED;
 }
 
-int reconcile(const struct config *config, const struct reconcile *request, struct fault *fault)
+/* Also after a failure: what was seen of the links is of use without the rest. */
+static int hand_over(struct run *run, struct outcome *ret)
 {
-	_cleanup_(run_done) struct run run = { .config = config, .request = request };
-	int r = -EAGAIN;
+	outcome_done(ret);
+	for (enum family family = 0; family < N_FAMILIES; family++) {
+		int r = selection_make(run->config, &run->facts, &run->npt, run->verdicts, family,
+				       NULL, &ret->selections[family]);
 
-	run.refused = calloc(config->n_wans, sizeof(*run.refused));
-	if (!run.refused)
+		if (r < 0)
+			return r;
+	}
+	ret->facts = TAKE(run->facts);
+	ret->npt = TAKE(run->npt);
+	/* Our transaction raises it by one. */
+	ret->generation = run->generation;
+	if (run->request->mode == RECONCILE_APPLY && run->plan.nft && *run->plan.nft)
+		ret->generation++;
+	ret->router6_unsure = run->router6_unsure;
+	return 0;
+}
+
+static int prepare(struct run *run, struct fault *fault)
+{
+	int r;
+
+	run->refused = calloc(run->config->n_wans, sizeof(*run->refused));
+	if (!run->refused)
 		return -ENOMEM;
-	r = npt_state_read(config, &run.kept, fault);
+	r = npt_state_read(run->config, &run->kept, fault);
 	if (r == 0)
-		r = npt_resolve(config, &request->npt, &run.kept, &run.npt, &run.bad_prefix);
-	if (r == 0)
-		r = verdicts_read(config, &run.verdicts);
-	if (r == 0)
-		r = netlink_open(NETLINK_ROUTE, &run.sk, fault);
+		r = npt_resolve(run->config, &run->request->npt, &run->kept, &run->npt,
+				&run->bad_prefix);
+	if (r == 0 && !run->verdicts) {
+		run->verdicts = &run->read;
+		r = verdicts_read(run->config, &run->read);
+	}
+	if (r == 0 && !run->kernel->sk)
+		r = netlink_open(NETLINK_ROUTE, &run->kernel->sk, fault);
+	return r;
+}
+
+int reconcile(const struct config *config, const struct reconcile *request, struct kernel *kernel,
+	      struct outcome *ret, struct fault *fault)
+{
+	_cleanup_(run_done) struct run run = { .config = config,
+					       .request = request,
+					       .kernel = kernel,
+					       .verdicts = request->verdicts };
+	int r;
+
+	r = prepare(&run, fault);
 	if (r < 0)
 		return r;
 
@@ -313,11 +369,11 @@ int reconcile(const struct config *config, const struct reconcile *request, stru
 	for (int i = 0; i < ATTEMPTS && r == -EAGAIN; i++)
 		r = attempt(&run, fault);
 	if (r == -EAGAIN)
-		return fault_set(fault, r, "the kernel's tables keep changing while they are read");
-	if (r < 0)
-		return r;
-
-	r = finish(&run, fault);
+		fault_set(fault, r, "the kernel's tables keep changing while they are read");
+	else if (r >= 0)
+		r = finish(&run, fault);
+	if (ret && run.facts.wans && hand_over(&run, ret) < 0)
+		return -ENOMEM;
 	if (r >= 0 && run.bad_prefix.text[0])
 		return fault_set(fault, -EINVAL, "%s", run.bad_prefix.text);
 	return r;

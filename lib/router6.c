@@ -198,6 +198,24 @@ static struct addr next_answer(int fd, uint16_t id, uint64_t deadline)
 	return (struct addr){};
 }
 
+static void ask(const struct config *config, unsigned ifindex, int fd, uint16_t id)
+{
+	solicit(config, ifindex, config->lan.router4);
+	solicit(config, ifindex, config->lan.router6);
+	send_echo(fd, ifindex, id);
+}
+
+/* Whoever answers asks for us first, and so tells its hardware address. */
+static int ask_only(const struct config *config, unsigned ifindex)
+{
+	_cleanup_(closep) int fd = open_echo(config);
+
+	if (fd < 0)
+		return fd;
+	ask(config, ifindex, fd, getpid());
+	return 1;
+}
+
 /*
  * Asks again every 250 ms. An answer counts when it comes from the machine with
  * OPNsense's addresses; while that machine is unknown, being the only one
@@ -217,9 +235,7 @@ static int discover(struct nl_sock *sk, const struct config *config, unsigned if
 	while (now_ms() < deadline) {
 		uint64_t pause = now_ms() + 250;
 
-		solicit(config, ifindex, config->lan.router4);
-		solicit(config, ifindex, config->lan.router6);
-		send_echo(fd, ifindex, id);
+		ask(config, ifindex, fd, id);
 		for (;;) {
 			_cleanup_(neighbours_done) struct neighbours neighbours = {};
 			struct addr answer =
@@ -246,7 +262,7 @@ static int discover(struct nl_sock *sk, const struct config *config, unsigned if
 	return 0;
 }
 
-int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current,
+int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current, bool wait,
 		    struct facts *facts, struct fault *fault)
 {
 	_cleanup_(neighbours_done) struct neighbours neighbours = {};
@@ -273,11 +289,11 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 	struct addr found = linklocal_of(&neighbours, router);
 
 	if (!found.family)
-		r = discover(sk, config, ifindex, &found);
+		r = wait ? discover(sk, config, ifindex, &found) : ask_only(config, ifindex);
 	if (r < 0)
 		return fault_set(fault, r, "%s: looking for router6_linklocal: %s",
 				 config->lan.interface, strerror(-r));
 	if (found.family)
 		facts->router6_linklocal = found;
-	return 0;
+	return r;
 }

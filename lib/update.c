@@ -6,14 +6,16 @@
 static int run(const struct cli *cli, update_arguments arguments)
 {
 	_cleanup_(config_done) struct config config = {};
-	struct reconcile request = { .dry_run = cli->dry_run };
+	struct reconcile request = { .mode = cli->dry_run ? RECONCILE_PRINT : RECONCILE_APPLY,
+				     .wait = true };
+	_cleanup_(kernel_close) struct kernel kernel = {};
 	_cleanup_(closep) int lock = -1;
 	struct fault fault = {};
 	int r;
 
 	/* First the turn, then the configuration: another may wait for its turn with a newer one.
 	 */
-	lock = run_lock(&fault);
+	lock = run_lock(true, &fault);
 	if (lock < 0)
 		return log_outcome(lock, &fault);
 	r = config_load(cli->config, &config, &fault);
@@ -26,7 +28,7 @@ static int run(const struct cli *cli, update_arguments arguments)
 	if (config.debug_logging)
 		log_debug_file(DEBUG_LOG_PATH);
 
-	r = reconcile(&config, &request, &fault);
+	r = reconcile(&config, &request, &kernel, NULL, &fault);
 	if (r < 0)
 		return log_outcome(r, &fault);
 	return cli->check && r == RECONCILE_CHANGED ? EXIT_WOULD_CHANGE : EXIT_DONE;

@@ -1,0 +1,612 @@
+#include "daemon.h"
+
+#include "conntrack.h"
+#include "cycles.h"
+#include "fileio.h"
+#include "log.h"
+#include "networkd_watch.h"
+#include "notify.h"
+#include "reconcile.h"
+#include "runner.h"
+#include "verdicts.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#define LOCK_PATH RUN_DIR "/health.lock"
+/* How often OPNsense is asked for its link-local address while it does not answer. */
+#define ROUTER6_RETRY_US 1000000
+/* libnftables keeps megabytes; a storm is over by then. */
+#define NFT_IDLE_US 5000000
+
+/* What the daemon knows of a WAN besides its probes. */
+struct wan_state {
+	struct delegation_word heeded; /* what networkd said when it last changed */
+	bool flush[N_FAMILIES];	       /* its flows have to go, once another WAN can have them */
+};
+
+struct daemon {
+	const char *config_path;
+	struct config *config; /* owned; what it is made of points to it */
+	struct stat config_stat;
+	bool reload; /* read it again, also if it is the same file */
+
+	sd_event *event;
+	sd_event_source *nft_idle;
+	struct runner *runner;
+	struct watch *watch;
+	struct networkd_watch *networkd;
+	struct notify *notify;
+	struct cycles *cycles;
+
+	struct kernel kernel;
+	struct outcome outcome; /* of the last run; facts.wans NULL: none yet */
+	struct wan_state *wans; /* owned; by the WAN's index */
+	struct report report;	/* the last one; at first, what was kept of an earlier daemon */
+	bool moved;		/* links or addresses, since the last run */
+	bool decided;		/* a verdict, since the last run */
+	bool ready;
+};
+
+static uint64_t unix_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+}
+
+/* ---- telling ---- */
+
+static void write_report(struct daemon *d, const char *path)
+{
+	struct fault fault = {};
+	int r = report_write(&d->report, path, &fault);
+
+	log_outcome(r, &fault);
+}
+
+static void make_report(struct daemon *d)
+{
+	struct report report = {};
+
+	if (!d->outcome.facts.wans ||
+	    report_make(d->config, &d->outcome.facts, &d->outcome.npt, d->outcome.selections,
+			cycles_health(d->cycles), unix_us(), &report) < 0)
+		return;
+	report_done(&d->report);
+	d->report = report;
+	write_report(d, HEALTH_PATH);
+}
+
+static const char *summary(const struct wan_report *wan)
+{
+	const struct family_report *four = &wan->family[IPV4], *six = &wan->family[IPV6];
+	bool down4 = four->present && four->health.state == VERDICT_DOWN;
+	bool down6 = six->present && six->health.state == VERDICT_DOWN;
+
+	if (!wan->carrier)
+		return "no carrier";
+	if ((down4 || !four->present) && (down6 || !six->present))
+		return "down";
+	if (down4)
+		return "IPv4 down";
+	if (down6)
+		return "IPv6 down";
+	if ((four->present && !four->eligible) || (six->present && !six->eligible))
+		return "in part";
+	return "up";
+}
+
+/* The line that systemctl shows. */
+static void tell_status(struct daemon *d, const struct fault *fault)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return;
+	for (size_t i = 0; i < d->report.n_wans; i++)
+		fprintf(f, "%s%s: %s", i ? ", " : "", d->report.wans[i].name,
+			summary(&d->report.wans[i]));
+	if (fault->text[0])
+		fprintf(f, "%s%s", d->report.n_wans ? "; " : "", fault->text);
+	if (fclose(f) != 0)
+		return;
+	sd_notifyf(0, "%sSTATUS=%s", d->ready ? "" : "READY=1\n", text);
+	d->ready = true;
+}
+
+static const char *const family_names[] = { "IPv4", "IPv6" };
+
+static void on_changed(size_t wan, enum family family, enum verdict old, void *arg)
+{
+	struct daemon *d = arg;
+	const struct wan_conf *conf = &d->config->wans[wan];
+	const struct health_state *health = &cycles_health(d->cycles)[wan].state[family];
+
+	log_event(health->state == VERDICT_DOWN ? LOG_WARNING : LOG_NOTICE,
+		  health->state == VERDICT_DOWN ? "wan-down" : "wan-up",
+		  "%s %s: %s after %s, cycles=%u", conf->name, family_names[family],
+		  verdict_name(health->state), verdict_name(old),
+		  health->state == VERDICT_DOWN ? health->failures : health->successes);
+	notify_transition(d->notify, d->config->notify_command, conf->name, family, old,
+			  health->state);
+	d->wans[wan].flush[family] = health->state == VERDICT_DOWN && conf->flush_down;
+	d->decided = true;
+	runner_request_now(d->runner);
+}
+
+static void on_over(void *arg)
+{
+	make_report(arg);
+}
+
+static const struct cycles_handlers cycles_handlers = { on_changed, on_over };
+
+/* ---- configuration ---- */
+
+static void config_free(struct config *config)
+{
+	if (config)
+		config_done(config);
+	free(config);
+}
+
+static void config_freep(struct config **config)
+{
+	config_free(*config);
+}
+
+/* Puts everything that is made of the configuration on the new one, or leaves all as it was. */
+static int adopt(struct daemon *d, struct config **config, struct fault *fault)
+{
+	_cleanup_(freep) struct wan_state *wans = calloc((*config)->n_wans, sizeof(*wans));
+	struct cycles *cycles = NULL;
+	int r;
+
+	if (!wans)
+		return -ENOMEM;
+	r = cycles_new(d->event, *config, &d->report, &cycles_handlers, d, &cycles, fault);
+	if (r < 0)
+		return r;
+	/* Verdicts go on by the WANs' names; the rest is of indexes that have changed. */
+	outcome_done(&d->outcome);
+	cycles_free(d->cycles);
+	config_free(d->config);
+	free(d->wans);
+	d->cycles = cycles;
+	d->config = TAKE(*config);
+	d->wans = TAKE(wans);
+	if (d->config->debug_logging)
+		log_debug_file(DEBUG_LOG_PATH);
+	return 0;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/*
+ * Also when nobody has said that it changed: update-routes would bring the kernel to the
+ * new one, and the daemon back to the old.
+ */
+static int load(struct daemon *d, struct fault *fault)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct stat now = {};
+	int r;
+
+	if (stat(d->config_path, &now) < 0)
+		now = (struct stat){};
+	if (d->config && !d->reload && is_same_file(&now, &d->config_stat))
+		return 0;
+	d->reload = false;
+	d->config_stat = now;
+	config = calloc(1, sizeof(*config));
+	if (!config)
+		return -ENOMEM;
+	r = config_load(d->config_path, config, fault);
+	if (r == 0)
+		r = adopt(d, &config, fault);
+	return r < 0 ? r : 1;
+}
+
+/* What can't be read is refused: the old one stays. */
+static void load_again(struct daemon *d)
+{
+	struct fault fault = {};
+	int r = load(d, &fault);
+
+	if (r > 0)
+		log_event(LOG_NOTICE, "config", "%s: read again", d->config_path);
+	if (r < 0)
+		log_event(LOG_ERR, "config", "%s; the old configuration stays in force",
+			  fault.text[0] ? fault.text : strerror(-r));
+}
+
+/* ---- before a run ---- */
+
+/*
+ * What networkd says of each WAN that it did not say before; by index. What somebody
+ * gave to update-npt stands until there is something new. 0 or a negative errno.
+ */
+static int hear(struct daemon *d, struct delegation_word *news, struct fault *fault)
+{
+	_cleanup_(npt_state_done) struct npt_state kept = {};
+	int r = npt_state_read(d->config, &kept, fault);
+
+	for (size_t i = 0; r == 0 && i < d->config->n_wans; i++) {
+		const struct delegation_word *heeded = &d->wans[i].heeded;
+		struct delegation_word word = networkd_watch_word(
+			d->networkd, if_nametoindex(d->config->wans[i].interface),
+			kept.delegated[i], d->config->lan.prefix6.len);
+
+		if (word.said != heeded->said || prefix_cmp(word.prefix, heeded->prefix) != 0)
+			news[i] = word;
+	}
+	return r;
+}
+
+static void heed(struct daemon *d, const struct delegation_word *news)
+{
+	for (size_t i = 0; i < d->config->n_wans; i++)
+		if (news[i].said != DELEGATION_UNKNOWN)
+			d->wans[i].heeded = news[i];
+}
+
+static int collect_verdicts(struct daemon *d, struct verdicts *ret)
+{
+	const struct wan_health *health = cycles_health(d->cycles);
+
+	ret->v = calloc(d->config->n_wans, sizeof(*ret->v));
+	if (!ret->v)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->config->n_wans; i++)
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			ret->v[i][family] = health[i].state[family].state;
+	return 0;
+}
+
+/* ---- after a run ---- */
+
+static void set_links(struct daemon *d)
+{
+	_cleanup_(freep) unsigned *indexes = calloc(d->config->n_wans, sizeof(unsigned));
+
+	for (size_t i = 0; indexes && i < d->config->n_wans; i++)
+		if (!d->config->wans[i].fixed6 && d->config->lan.prefix6.len > 0)
+			indexes[i] = d->outcome.facts.wans[i].link.link.index;
+	if (indexes)
+		networkd_watch_links(d->networkd, indexes, d->config->n_wans);
+}
+
+/* A link that is lost takes its flows along, whatever the probes say. */
+static void see_lost_links(struct daemon *d, const struct facts *before)
+{
+	for (size_t i = 0; before->wans && i < d->config->n_wans; i++) {
+		bool was = before->wans[i].link.carrier;
+		bool is = d->outcome.facts.wans[i].link.carrier;
+
+		for (enum family family = 0; was != is && family < N_FAMILIES; family++)
+			d->wans[i].flush[family] = was;
+		if (was != is)
+			log_event(is ? LOG_NOTICE : LOG_WARNING, is ? "link-up" : "link-down",
+				  "%s: %s %s", d->config->wans[i].name,
+				  d->config->wans[i].interface,
+				  is ? "has carrier" : "has lost its carrier");
+	}
+}
+
+/* True when new flows of the family go to other WANs, and none to this one. */
+static bool is_replaced(struct daemon *d, size_t wan, enum family family)
+{
+	const struct selection *selection = &d->outcome.selections[family];
+
+	return selection->slots[wan] == 0 && !selection->eligible[wan] && selection->best;
+}
+
+static void flush_flows(struct daemon *d)
+{
+	for (size_t i = 0; i < d->config->n_wans; i++) {
+		for (enum family family = 0; family < N_FAMILIES; family++) {
+			const struct wan_conf *conf = &d->config->wans[i];
+			struct fault fault = {};
+
+			if (!d->wans[i].flush[family] || !is_replaced(d, i, family))
+				continue;
+			d->wans[i].flush[family] = false;
+			if (log_outcome(conntrack_flush(conf->mark, family, &fault), &fault) == 0)
+				log_event(LOG_NOTICE, "flush", "%s %s: flows removed, wan=%s",
+					  conf->name, family_names[family], conf->name);
+		}
+	}
+}
+
+static void after_run(struct daemon *d, const struct facts *before)
+{
+	if (d->outcome.router6_unsure)
+		runner_request_in(d->runner, ROUTER6_RETRY_US);
+	watch_set_own_port(d->watch, nl_socket_get_local_port(d->kernel.sk));
+	set_links(d);
+	cycles_set_paths(d->cycles, &d->outcome.facts, &d->outcome.npt, d->moved);
+	d->moved = false;
+	cycles_start(d->cycles);
+	see_lost_links(d, before);
+	flush_flows(d);
+	make_report(d);
+	if (d->decided)
+		write_report(d, HEALTH_KEPT_PATH);
+	d->decided = false;
+	if (d->kernel.nft) {
+		sd_event_source_set_time_relative(d->nft_idle, NFT_IDLE_US);
+		sd_event_source_set_enabled(d->nft_idle, SD_EVENT_ONESHOT);
+	}
+}
+
+/* ---- a run ---- */
+
+static int run_once(struct daemon *d, struct fault *fault)
+{
+	_cleanup_(freep) struct delegation_word *news = calloc(d->config->n_wans, sizeof(*news));
+	_cleanup_(facts_done) struct facts before = {};
+	_cleanup_(verdicts_done) struct verdicts verdicts = {};
+	struct reconcile request = { .npt.heard = news, .verdicts = &verdicts };
+	int r;
+
+	if (!news || collect_verdicts(d, &verdicts) < 0)
+		return -ENOMEM;
+	r = hear(d, news, fault);
+	if (r < 0)
+		return r;
+	/* Who reads the verdicts from the file should not find older ones than the kernel's. */
+	if (d->decided)
+		make_report(d);
+
+	before = TAKE(d->outcome.facts);
+	r = reconcile(d->config, &request, &d->kernel, &d->outcome, fault);
+	if (!d->outcome.facts.wans) {
+		d->outcome.facts = TAKE(before);
+		return r;
+	}
+	if (r >= 0)
+		heed(d, news);
+	after_run(d, &before);
+	return r;
+}
+
+static enum runner_result on_run(void *arg)
+{
+	struct daemon *d = arg;
+	_cleanup_(closep) int lock = -1;
+	struct fault fault = {};
+	int r;
+
+	lock = run_lock(false, &fault);
+	if (lock == -EWOULDBLOCK)
+		return RUNNER_BUSY;
+	log_round_begin();
+	load_again(d);
+	r = lock < 0 ? lock : run_once(d, &fault);
+	log_outcome(r, &fault);
+	log_round_end();
+	tell_status(d, &fault);
+	return r < 0 ? RUNNER_FAILED : RUNNER_DONE;
+}
+
+/* ---- events ---- */
+
+static void on_kernel(bool moved, void *arg)
+{
+	struct daemon *d = arg;
+
+	d->moved |= moved;
+	runner_request(d->runner);
+}
+
+static bool concerns(unsigned ifindex, const char *name, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (strcmp(name, d->config->lan.interface) == 0 ||
+	    config_wan_by_interface(d->config, name) || !d->outcome.facts.wans ||
+	    d->outcome.facts.lan.link.index == ifindex)
+		return true;
+	for (size_t i = 0; i < d->config->n_wans; i++)
+		if (d->outcome.facts.wans[i].link.link.index == ifindex)
+			return true;
+	return false;
+}
+
+static bool is_own(uint32_t generation, void *arg)
+{
+	struct daemon *d = arg;
+
+	return d->outcome.facts.wans && generation == d->outcome.generation;
+}
+
+static const struct watch_handlers watch_handlers = { on_kernel, concerns, is_own };
+
+static void on_networkd(void *arg)
+{
+	struct daemon *d = arg;
+
+	runner_request(d->runner);
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
+{
+	struct daemon *d = arg;
+
+	d->reload = true;
+	networkd_watch_ask(d->networkd);
+	runner_request_now(d->runner);
+	return 0;
+}
+
+static int on_nft_idle(sd_event_source *source, uint64_t when, void *arg)
+{
+	struct daemon *d = arg;
+
+	nft_close(d->kernel.nft);
+	d->kernel.nft = NULL;
+	malloc_trim(0);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static void daemon_done(struct daemon *d)
+{
+	notify_free(d->notify);
+	networkd_watch_free(d->networkd);
+	watch_free(d->watch);
+	cycles_free(d->cycles);
+	runner_free(d->runner);
+	sd_event_source_unref(d->nft_idle);
+	sd_event_unref(d->event);
+	outcome_done(&d->outcome);
+	report_done(&d->report);
+	kernel_close(&d->kernel);
+	config_free(d->config);
+	free(d->wans);
+}
+
+/* A restart goes on where the last one ended; after a reboot, from what was kept on disk. */
+static int recall(struct daemon *d)
+{
+	static const char *const paths[] = { HEALTH_PATH, HEALTH_KEPT_PATH };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct fault fault = {};
+		int r = report_read(paths[i], &d->report, &fault);
+
+		if (r == 0 || r == -ENOMEM)
+			return r;
+		if (r != -ENOENT)
+			log_event(LOG_WARNING, "health-file", "%s; passed over", fault.text);
+	}
+	return 0;
+}
+
+static int block_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+}
+
+/* libnftables is loaded in quiet times, not when every millisecond counts. */
+static int warm_up(struct daemon *d, struct fault *fault)
+{
+	return nft_open(&d->kernel.nft, fault);
+}
+
+static int set_up_loop(struct daemon *d)
+{
+	int r;
+
+	r = block_signals();
+	if (r >= 0)
+		r = sd_event_default(&d->event);
+	if (r >= 0)
+		r = sd_event_set_watchdog(d->event, 1);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d);
+	if (r >= 0)
+		r = sd_event_add_time(d->event, &d->nft_idle, CLOCK_MONOTONIC, UINT64_MAX, 0,
+				      on_nft_idle, d);
+	if (r >= 0)
+		r = runner_new(d->event, on_run, d, &d->runner);
+	if (r >= 0)
+		r = notify_new(d->event, &d->notify);
+	if (r >= 0)
+		r = networkd_watch_new(d->event, on_networkd, d, &d->networkd);
+	return r;
+}
+
+static int start(struct daemon *d, bool *bad_config, struct fault *fault)
+{
+	int r;
+
+	r = set_up_loop(d);
+	if (r >= 0)
+		r = recall(d);
+	if (r < 0)
+		return r;
+	r = load(d, fault);
+	if (r < 0) {
+		*bad_config = true;
+		return r;
+	}
+	r = warm_up(d, fault);
+	if (r == 0)
+		r = watch_new(d->event, &watch_handlers, d, &d->watch, fault);
+	return r;
+}
+
+/* Holds the place of the only daemon until the process ends. */
+static int take_place(struct fault *fault)
+{
+	_cleanup_(closep) int fd = -1;
+
+	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
+		return fault_set(fault, -errno, "%s: %m", RUN_DIR);
+	fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return fault_set(fault, -errno, "%s: %m", LOCK_PATH);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK
+			       ? fault_set(fault, -EBUSY,
+					   "health-check --daemon runs already: see `systemctl "
+					   "status mwan-health`")
+			       : fault_set(fault, -errno, "%s: %m", LOCK_PATH);
+	return take_fd(&fd);
+}
+
+bool daemon_is_running(void)
+{
+	_cleanup_(closep) int fd = open(LOCK_PATH, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int daemon_run(const char *config_path, bool *bad_config, struct fault *fault)
+{
+	_cleanup_(daemon_done) struct daemon d = { .config_path = config_path };
+	_cleanup_(closep) int place = -1;
+	int r;
+
+	place = take_place(fault);
+	if (place < 0)
+		return place;
+	r = start(&d, bad_config, fault);
+	if (r < 0)
+		return r;
+
+	r = sd_event_loop(d.event);
+	sd_notify(0, "STOPPING=1");
+	make_report(&d);
+	if (d.outcome.facts.wans)
+		write_report(&d, HEALTH_KEPT_PATH);
+	return r < 0 ? fault_set(fault, r, "the event loop: %s", strerror(-r)) : 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * systemd-networkd on the event loop: what it says of each link's delegation, asked
+ * whenever it signals a change, and never waited for.
+ */
+#pragma once
+
+#include "networkd.h"
+
+#include <systemd/sd-event.h>
+
+struct networkd_watch;
+
+/* Called from the loop when a word may have changed. */
+typedef void (*networkd_heard)(void *arg);
+
+/*
+ * Connects as soon as there is a system bus, and again whenever it is lost. 0 or -ENOMEM.
+ */
+int networkd_watch_new(sd_event *event, networkd_heard heard, void *arg,
+		       struct networkd_watch **ret);
+void networkd_watch_free(struct networkd_watch *watch);
+
+/* The links of interest from now on; 0 is none. Those that were not known are asked about. */
+int networkd_watch_links(struct networkd_watch *watch, const unsigned *ifindex, size_t n);
+
+/* Asks about all of them anew. */
+void networkd_watch_ask(struct networkd_watch *watch);
+
+/*
+ * The last word on that link, as of now; current and max_len as for networkd_delegation().
+ * DELEGATION_UNKNOWN until it has been heard, while networkd is away, and, of a networkd that
+ * has just come, while it may still be waiting for its lease: a restart of it is no loss.
+ */
+struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigned ifindex,
+					   struct prefix current, unsigned max_len);

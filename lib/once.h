@@ -1,0 +1,15 @@
+/*
+ * One cycle of probes without a daemon.
+ */
+#pragma once
+
+#include "report.h"
+
+/*
+ * Probes each WAN once, changing nothing; the verdicts in *ret are those of this one cycle. The
+ * caller's: report_done(). 0, or a negative errno with a fault.
+ */
+int probe_once(const struct config *config, struct report *ret, struct fault *fault);
+
+/* True when every WAN is up in every family that it has. */
+bool report_is_all_up(const struct report *report);
