@@ -22,8 +22,11 @@
 #include <time.h>
 
 #define LOCK_PATH RUN_DIR "/health.lock"
-/* How often OPNsense is asked for its link-local address while it does not answer. */
-#define ROUTER6_RETRY_US 1000000
+/* OPNsense is asked for its link-local address again, less and less often. */
+#define ROUTER6_FIRST_US 50000
+#define ROUTER6_LAST_US 10000000
+/* After so many questions, some 3 seconds, its silence is said. */
+#define ROUTER6_PATIENCE 6
 /* libnftables keeps megabytes; a storm is over by then. */
 #define NFT_IDLE_US 5000000
 
@@ -54,6 +57,7 @@ struct daemon {
 	bool moved;		/* links or addresses, since the last run */
 	bool decided;		/* a verdict, since the last run */
 	bool ready;
+	unsigned router6_tries; /* in a row, in vain */
 };
 
 static uint64_t unix_us(void)
@@ -334,10 +338,23 @@ static void flush_flows(struct daemon *d)
 	}
 }
 
+/* The kernel may have learnt it by the next run. */
+static void ask_router6_again(struct daemon *d)
+{
+	uint64_t delay_us = ROUTER6_FIRST_US << (d->router6_tries < 10 ? d->router6_tries : 10);
+
+	d->router6_tries = d->outcome.router6_unsure ? d->router6_tries + 1 : 0;
+	if (d->router6_tries == 0)
+		return;
+	if (d->router6_tries >= ROUTER6_PATIENCE && !d->outcome.facts.router6_linklocal.family)
+		log_event(LOG_WARNING, "lan", "nobody answers for router6_linklocal on %s",
+			  d->config->lan.interface);
+	runner_request_in(d->runner, delay_us < ROUTER6_LAST_US ? delay_us : ROUTER6_LAST_US);
+}
+
 static void after_run(struct daemon *d, const struct facts *before)
 {
-	if (d->outcome.router6_unsure)
-		runner_request_in(d->runner, ROUTER6_RETRY_US);
+	ask_router6_again(d);
 	watch_set_own_port(d->watch, nl_socket_get_local_port(d->kernel.sk));
 	set_links(d);
 	cycles_set_paths(d->cycles, &d->outcome.facts, &d->outcome.npt, d->moved);

@@ -255,7 +255,8 @@ static void warn(const struct run *run)
 
 	if (run->facts.lan.link.index == 0)
 		log_event(LOG_WARNING, "lan", "there is no interface %s", config->lan.interface);
-	else if (config->lan.prefix6.len > 0 && !run->facts.router6_linklocal.family)
+	else if (config->lan.prefix6.len > 0 && !run->facts.router6_linklocal.family &&
+		 !run->router6_unsure)
 		log_event(LOG_WARNING, "lan", "nobody answers for router6_linklocal on %s",
 			  config->lan.interface);
 	for (size_t i = 0; i < config->n_wans; i++)
