@@ -114,16 +114,19 @@ static const char *summary(const struct wan_report *wan)
 static void tell_status(struct daemon *d, const struct fault *fault)
 {
 	_cleanup_(freep) char *text = NULL;
-	size_t size;
+	size_t size, n_up = 0;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
 		return;
 	for (size_t i = 0; i < d->report.n_wans; i++)
-		fprintf(f, "%s%s: %s", i ? ", " : "", d->report.wans[i].name,
-			summary(&d->report.wans[i]));
+		n_up += strcmp(summary(&d->report.wans[i]), "up") == 0;
+	fprintf(f, "%zu of %zu WANs up", n_up, d->report.n_wans);
+	for (size_t i = 0; i < d->report.n_wans; i++)
+		if (strcmp(summary(&d->report.wans[i]), "up") != 0)
+			fprintf(f, "; %s: %s", d->report.wans[i].name, summary(&d->report.wans[i]));
 	if (fault->text[0])
-		fprintf(f, "%s%s", d->report.n_wans ? "; " : "", fault->text);
+		fprintf(f, "; %s", fault->text);
 	if (fclose(f) != 0)
 		return;
 	sd_notifyf(0, "%sSTATUS=%s", d->ready ? "" : "READY=1\n", text);
@@ -152,7 +155,11 @@ static void on_changed(size_t wan, enum family family, enum verdict old, void *a
 
 static void on_over(void *arg)
 {
-	make_report(arg);
+	struct daemon *d = arg;
+
+	/* Between a decision and its run, what new flows choose is not what it will be. */
+	if (!d->decided)
+		make_report(d);
 }
 
 static const struct cycles_handlers cycles_handlers = { on_changed, on_over };
@@ -387,10 +394,6 @@ static int run_once(struct daemon *d, struct fault *fault)
 	r = hear(d, news, fault);
 	if (r < 0)
 		return r;
-	/* Who reads the verdicts from the file should not find older ones than the kernel's. */
-	if (d->decided)
-		make_report(d);
-
 	before = TAKE(d->outcome.facts);
 	r = reconcile(d->config, &request, &d->kernel, &d->outcome, fault);
 	if (!d->outcome.facts.wans) {
@@ -446,6 +449,18 @@ static bool concerns(unsigned ifindex, const char *name, void *arg)
 	return false;
 }
 
+/* OPNsense's addresses, and any link-local one that may be its: another machine has come. */
+static bool concerns_neighbour(unsigned ifindex, struct addr addr, void *arg)
+{
+	struct daemon *d = arg;
+	const struct config *config = d->config;
+
+	return d->outcome.facts.wans && ifindex == d->outcome.facts.lan.link.index &&
+	       config->lan.prefix6.len > 0 && !config->lan.router6_linklocal.family &&
+	       (addr_is_linklocal(addr) || addr_cmp(addr, config->lan.router4) == 0 ||
+		addr_cmp(addr, config->lan.router6) == 0);
+}
+
 static bool is_own(uint32_t generation, void *arg)
 {
 	struct daemon *d = arg;
@@ -453,7 +468,8 @@ static bool is_own(uint32_t generation, void *arg)
 	return d->outcome.facts.wans && generation == d->outcome.generation;
 }
 
-static const struct watch_handlers watch_handlers = { on_kernel, concerns, is_own };
+static const struct watch_handlers watch_handlers = { on_kernel, concerns, concerns_neighbour,
+						      is_own };
 
 static void on_networkd(void *arg)
 {

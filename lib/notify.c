@@ -28,7 +28,7 @@ struct subject {
 /* One call that runs. */
 struct call {
 	struct call *next, **link; /* the pointer that points here */
-	char name[80];
+	char name[256];		   /* for messages */
 	sd_event_source *child, *timeout;
 };
 
@@ -135,7 +135,7 @@ static int call_command(struct subject *subject)
 	char wan[48], family[16], old[16], new[16], count[24];
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	char *environment[] = { wan, family, old, new, count, path, NULL };
-	char name[80];
+	char name[256];
 	pid_t pid = 0;
 	int r;
 
@@ -144,7 +144,7 @@ static int call_command(struct subject *subject)
 	snprintf(old, sizeof(old), "OLD=%s", verdict_name(subject->old));
 	snprintf(new, sizeof(new), "NEW=%s", verdict_name(subject->new));
 	snprintf(count, sizeof(count), "COUNT=%u", subject->count);
-	snprintf(name, sizeof(name), "[notify] command for %s %s", subject->wan,
+	snprintf(name, sizeof(name), "[notify] %s for %s %s", subject->command, subject->wan,
 		 families[subject->family]);
 	subject->count = 0;
 
@@ -152,8 +152,7 @@ static int call_command(struct subject *subject)
 	if (r == 0)
 		r = watch_over(subject->notify, name, pid);
 	if (r < 0)
-		log_event(LOG_WARNING, "notify", "%s: %s: %s", name, subject->command,
-			  strerror(-r));
+		log_event(LOG_WARNING, "notify", "%s: %s", name, strerror(-r));
 
 	sd_event_source_unref(subject->quiet);
 	subject->quiet = NULL;

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -64,6 +65,15 @@ static bool is_news_of_rule(struct nlmsghdr *message)
 	return owner && nla_get_u8(owner) == RTPROT_MWAN;
 }
 
+static bool is_news_of_neighbour(struct watch *watch, struct nlmsghdr *message)
+{
+	struct ndmsg *info = nlmsg_data(message);
+	struct addr addr =
+		netlink_addr(nlmsg_find_attr(message, sizeof(*info), NDA_DST), info->ndm_family);
+
+	return watch->handlers->concerns_neighbour(info->ndm_ifindex, addr, watch->arg);
+}
+
 /* True when the message is news; *moved when a link or an address is what it is about. */
 static bool is_news(struct watch *watch, struct nlmsghdr *message, bool *moved)
 {
@@ -82,6 +92,9 @@ static bool is_news(struct watch *watch, struct nlmsghdr *message, bool *moved)
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
 		return is_news_of_rule(message);
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		return is_news_of_neighbour(watch, message);
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
 		return true;

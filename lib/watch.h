@@ -1,11 +1,12 @@
 /*
- * Changes in the kernel as they happen: links, addresses, routes, rules, nexthop objects
- * and nftables. Only what a run could have to do with is told, and not what
+ * Changes in the kernel as they happen: links, addresses, routes, rules, nexthop objects,
+ * neighbours and nftables. Only what a run could have to do with is told, and not what
  * our own runs do.
  */
 #pragma once
 
 #include "fault.h"
+#include "prefix.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@ struct watch_handlers {
 	void (*changed)(bool moved, void *arg);
 	/* True for links of the site, by either. */
 	bool (*concerns)(unsigned ifindex, const char *name, void *arg);
+	/* True for neighbours that matter. */
+	bool (*concerns_neighbour)(unsigned ifindex, struct addr addr, void *arg);
 	/* nftables has reached this generation: true when a run of ours led there. */
 	bool (*is_own)(uint32_t generation, void *arg);
 };
