@@ -27,6 +27,8 @@
 #define ROUTER6_LAST_US 10000000
 /* After so many questions, some 3 seconds, its silence is said. */
 #define ROUTER6_PATIENCE 6
+/* How long networkd may take to answer before we call ourselves ready without it. */
+#define READY_US 1000000
 /* libnftables keeps megabytes; a storm is over by then. */
 #define NFT_IDLE_US 5000000
 
@@ -56,7 +58,8 @@ struct daemon {
 	struct report report;	/* the last one; at first, what was kept of an earlier daemon */
 	bool moved;		/* links or addresses, since the last run */
 	bool decided;		/* a verdict, since the last run */
-	bool ready;
+	bool ready;		/* and our manager knows */
+	uint64_t started_us;	/* the first run's end */
 	unsigned router6_tries; /* in a row, in vain */
 };
 
@@ -129,8 +132,25 @@ static void tell_status(struct daemon *d, const struct fault *fault)
 		fprintf(f, "; %s", fault->text);
 	if (fclose(f) != 0)
 		return;
-	sd_notifyf(0, "%sSTATUS=%s", d->ready ? "" : "READY=1\n", text);
-	d->ready = true;
+	sd_notifyf(0, "STATUS=%s", text);
+}
+
+/* Who waits for us wants the delegated prefixes in place as well, if there are any. */
+static void tell_ready(struct daemon *d)
+{
+	uint64_t now = 0;
+
+	if (d->ready)
+		return;
+	sd_event_now(d->event, CLOCK_MONOTONIC, &now);
+	if (d->started_us == 0)
+		d->started_us = now;
+	if (networkd_watch_is_settled(d->networkd) || now >= d->started_us + READY_US) {
+		d->ready = true;
+		sd_notify(0, "READY=1");
+	} else {
+		runner_request_in(d->runner, d->started_us + READY_US - now);
+	}
 }
 
 static const char *const family_names[] = { "IPv4", "IPv6" };
@@ -422,6 +442,7 @@ static enum runner_result on_run(void *arg)
 	log_outcome(r, &fault);
 	log_round_end();
 	tell_status(d, &fault);
+	tell_ready(d);
 	return r < 0 ? RUNNER_FAILED : RUNNER_DONE;
 }
 

@@ -375,3 +375,13 @@ struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigne
 	}
 	return word;
 }
+
+bool networkd_watch_is_settled(const struct networkd_watch *watch)
+{
+	if (!watch->bus || sd_bus_is_ready(watch->bus) <= 0)
+		return false;
+	for (size_t i = 0; i < watch->n_links; i++)
+		if (watch->links[i]->call)
+			return false;
+	return true;
+}

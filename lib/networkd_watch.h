@@ -6,6 +6,7 @@
 
 #include "networkd.h"
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 struct networkd_watch;
@@ -33,3 +34,6 @@ void networkd_watch_ask(struct networkd_watch *watch);
  */
 struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigned ifindex,
 					   struct prefix current, unsigned max_len);
+
+/* False while networkd, or the bus that it is on, has yet to answer what it was asked. */
+bool networkd_watch_is_settled(const struct networkd_watch *watch);

@@ -212,7 +212,7 @@ static int watch_open(struct watch *watch, sd_event *event, struct fault *fault)
 {
 	static const int route[] = { RTNLGRP_LINK,	 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 				     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
-				     RTNLGRP_IPV6_RULE,	 RTNLGRP_NEXTHOP };
+				     RTNLGRP_IPV6_RULE,	 RTNLGRP_NEXTHOP,     RTNLGRP_NEIGH };
 	static const int netfilter[] = { NFNLGRP_NFTABLES };
 	int r;
 
