@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import faults
 import wans
 from lab import CLIENT4, CLIENT6, CLIENT2_6, SERVERS4, SERVERS6, SPREAD4, SPREAD6, STRANGER4, STRANGER6, Lab
 from traffic import Load, TcpFlow, UdpFlow, answers, close_all, udp_flows
@@ -203,8 +204,101 @@ def show_reload(lab, report):
     report.row("what a run would change afterwards", changed.out.strip()[:36] or "nothing", "nothing", changed.code == 0)
 
 
+def settle(lab, daemon):
+    """Until every WAN is up, and new flows may choose each."""
+    daemon.wait(lambda: all(wan[family]["state"] == "up" and wan[family]["eligible"]
+                            for wan in daemon.health()["wans"] for family in ("ipv4", "ipv6")), 10, "all up")
+
+
+def chooses(lab, family, name):
+    """Whether new flows of the family may choose the WAN, as the kernel has it."""
+    return f": 0x{lab.wan(name).mark:08x}" in lab.router.command(["nft", "list", "map", "inet", "mangle", f"share{family}"])
+
+
+def silence(lab, daemon, pause):
+    """AT&T's IPv6 stops without a word, so long after a quiet moment; milliseconds until no new flow chooses it."""
+    time.sleep(pause)
+    cut = time.monotonic()
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait(lambda: not chooses(lab, 6, "att"), 10, "att out of share6")
+    return 1000 * (time.monotonic() - cut)
+
+
+def show_silence(lab, daemon, report):
+    interval, timeout, threshold = 200, 150, 3
+    report.section(f"7. AT&T's IPv6 falls silent, its link stays up (probes every {interval} ms)")
+    lowest, highest = (threshold - 1) * interval + timeout, threshold * interval + timeout
+    took, back = [], []
+    for i in range(5):
+        took.append(silence(lab, daemon, i * 0.037))
+        if i == 0:
+            for family in SERVERS:
+                flows = udp_flows(lab.client, 400, [(SPREAD4 if family == "IPv4" else SPREAD6) + "30"])
+                shares = lab.shares(answers(flows))
+                close_all(flows)
+                good = abs(shares["att"] - 200) <= 40 if family == "IPv4" else shares["webpass"] == 400
+                report.row(f"400 new {family} flows meanwhile", f"att {shares['att']}, webpass {shares['webpass']}",
+                           "200 ± 40 (4σ) each" if family == "IPv4" else "all on webpass", good)
+        begin = time.monotonic()
+        lab.isp("att").fault()
+        daemon.wait(lambda: chooses(lab, 6, "att"), 10, "att in share6")
+        back.append(1000 * (time.monotonic() - begin))
+        settle(lab, daemon)
+    # U(0, interval) + (threshold - 1) * interval + timeout, and half a second for a machine that is busy.
+    report.row("silence to kernel reprogrammed, five times", f"{min(took):.0f} to {max(took):.0f} ms",
+               f"{lowest} to {highest} ms (to {highest + 500})", lowest <= min(took) + 10 and max(took) <= highest + 500)
+    report.row("answers again to new flows again", f"{min(back):.0f} to {max(back):.0f} ms",
+               f"up to {3 * interval} ms (to {3 * interval + 500})", max(back) <= 3 * interval + 500)
+
+
+def flow_on(lab, name):
+    """An answered IPv6 flow that has chosen the WAN."""
+    while True:
+        flow = UdpFlow(lab.client, SPREAD6 + "40")
+        answer = flow.ask()
+        if answer and lab.wan_of(answer.source).name == name:
+            return flow
+        flow.close()
+
+
+def show_drain_and_flush(lab, daemon, report):
+    report.section("8. What becomes of a UDP flow on a WAN that is declared down")
+    for policy in ("drain", "flush"):
+        lab.wan("att").keys["down_flows"] = policy
+        lab.configure(health=wans.QUICK)
+        daemon.reload()
+        settle(lab, daemon)
+        with flow_on(lab, "att") as flow:
+            silence(lab, daemon, 0)
+            answer = wait_for_answer(flow) if policy == "flush" else flow.ask(seconds=0.5)
+            now = lab.wan_of(answer.source).name if answer else "nobody answers"
+            report.row(f"down_flows = {policy}: asked again", now,
+                       "it stays, unanswered" if policy == "drain" else "webpass", now == ("webpass" if policy == "flush" else "nobody answers"))
+            lab.isp("att").fault()
+            if policy == "drain":
+                answer = wait_for_answer(flow)
+                now = lab.wan_of(answer.source).name if answer else "nobody answers"
+                report.row("and once AT&T answers again", now, "att, as before", now == "att")
+        settle(lab, daemon)
+
+
+def wait_for_answer(flow, tries=10):
+    """Of a flow whose way may still be changing."""
+    return next((answer for answer in (flow.ask(seconds=0.3) for _ in range(tries)) if answer), None)
+
+
+def show_health(lab, report):
+    lab.configure(health=wans.QUICK)
+    daemon = lab.daemon()
+    settle(lab, daemon)
+    show_silence(lab, daemon, report)
+    show_drain_and_flush(lab, daemon, report)
+    report.section("health-check --status")
+    print("  " + lab.router.run("health-check", "--status").out.replace("\n", "\n  "))
+
+
 def show_leaks(lab, report):
-    report.section("7. Leaks, counted where each provider receives")
+    report.section("9. Leaks, counted where each provider receives")
     for isp in lab.isps:
         leaks = isp.leaks()
         report.row(f"packets into {isp.wan.name} with a foreign source", str(sum(leaks.values())), "0", not leaks)
@@ -228,7 +322,7 @@ def main():
     report = Report()
     with Lab() as lab:
         lab.up()
-        for step in (show_balance, show_translations, show_inbound, show_failover, show_recovery, show_reload, show_leaks):
+        for step in (show_balance, show_translations, show_inbound, show_failover, show_recovery, show_reload, show_health, show_leaks):
             step(lab, report)
         status = report.end()
         if keeps:
