@@ -35,9 +35,11 @@ bool health_window_passes(const struct health_window *window, const struct healt
 {
 	if (window->n < HEALTH_WINDOW)
 		return true;
-	if (conf->max_loss >= 0 && health_window_loss(window) * 100 > conf->max_loss)
+	/* Whole numbers: 0.55 * 100 is more than 55. */
+	if (conf->max_loss >= 0 &&
+	    __builtin_popcount(window->lost) * 100 > conf->max_loss * HEALTH_WINDOW)
 		return false;
-	return conf->max_rtt_us == 0 || health_window_rtt(window) <= conf->max_rtt_us;
+	return conf->max_rtt_us == 0 || health_window_rtt(window) <= (double)conf->max_rtt_us;
 }
 
 static void count(unsigned *counter)

@@ -9,6 +9,9 @@
 #define HEALTH_PATH "/run/mwan/health.json"
 #define HEALTH_KEPT_PATH "/var/lib/mwan/health.json"
 
+/* In such a file, the gateway that is the link itself. */
+#define REPORT_LINK_GATEWAY "link"
+
 struct target_report {
 	char *name;    /* owned; address or URL */
 	bool answered; /* the last probe */
@@ -47,16 +50,20 @@ struct report {
 
 void report_done(struct report *report);
 
+/* True when there is a probe in one of the windows: loss tells something. */
+bool report_is_probed(const struct family_report *family);
+
 /*
- * The object of CONTRACT's health.json and what more is in a report. The file is replaced in
- * one rename.
+ * The promised object of health.json, and what more is in a report. What is not there is
+ * left out: a gateway, a prefix, a change of state, trouble, a reason, a family that the WAN is
+ * not configured for. The file is replaced in one rename.
  */
 int report_write(const struct report *report, const char *path, struct fault *fault);
 int report_print_json(const struct report *report, FILE *f);
 
 /*
  * Reads such a file. Members that are missing or of another type are left at zero: an
- * older or newer daemon may have written it. -ENOENT without a file; -EINVAL with a fault
- * when it is no JSON object with a list of WANs.
+ * older or newer daemon may have written it. Of a window, each answer took its mean. -ENOENT
+ * without a file; -EINVAL with a fault when it is no JSON object with a list of WANs.
  */
 int report_read(const char *path, struct report *ret, struct fault *fault);

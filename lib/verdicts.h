@@ -5,8 +5,6 @@
 
 #include "select.h"
 
-#define HEALTH_PATH "/run/mwan/health.json"
-
 /* Unknown for whatever the file does not say; one that can't be understood is a warning. */
 int verdicts_read(const struct config *config, struct verdicts *ret);
 

@@ -1,5 +1,7 @@
 #include "scene.h"
 
+#include "fileio.h"
+
 #include <check.h>
 #include <string.h>
 
@@ -120,4 +122,19 @@ char *scene_plan(const struct scene *before, const struct scene *now)
 	plan_print(&plan, f);
 	fclose(f);
 	return text;
+}
+
+void expect_golden(const char *folder, const char *name, char *text)
+{
+	_cleanup_(freep) char *got = text, *wanted = NULL;
+	struct fault fault = {};
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s/%s.txt", getenv("MWAN_GOLDEN"), folder, name);
+	if (getenv("MWAN_UPDATE_GOLDEN")) {
+		ck_assert_msg(file_write(path, got, &fault) == 0, "%s", fault.text);
+		return;
+	}
+	ck_assert_msg(file_read(path, &wanted) == 0, "%s: can't be read", path);
+	ck_assert_str_eq(got, wanted);
 }

@@ -35,3 +35,9 @@ struct prefix a_prefix(const char *text);
  * the base ruleset), as --dry-run prints it. Owned by the caller.
  */
 char *scene_plan(const struct scene *before, const struct scene *now);
+
+/*
+ * Compares with tests/golden/FOLDER/NAME.txt; with MWAN_UPDATE_GOLDEN=1 the file is
+ * written instead. Takes over the text.
+ */
+void expect_golden(const char *folder, const char *name, char *text);

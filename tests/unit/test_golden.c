@@ -2,25 +2,12 @@
  * What a run does in each situation, to the last line: tests/golden/plan. With
  * MWAN_UPDATE_GOLDEN=1 the files are written instead of compared.
  */
-#include "fileio.h"
 #include "scene.h"
 #include "suite.h"
 
-#include <string.h>
-
 static void expect(const char *name, char *plan)
 {
-	_cleanup_(freep) char *got = plan, *wanted = NULL;
-	struct fault fault = {};
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/plan/%s.txt", getenv("MWAN_GOLDEN"), name);
-	if (getenv("MWAN_UPDATE_GOLDEN")) {
-		ck_assert_msg(file_write(path, got, &fault) == 0, "%s", fault.text);
-		return;
-	}
-	ck_assert_msg(file_read(path, &wanted) == 0, "%s: can't be read", path);
-	ck_assert_str_eq(got, wanted);
+	expect_golden("plan", name, plan);
 }
 
 /* Two scenes that are alike; the test changes one. */
