@@ -30,7 +30,7 @@ def plain(command):
     return command.removeprefix("sudo ")
 
 
-IN_THE_ROUTER = [c for c in commands() if plain(c).split()[0] in ("update-routes", "update-npt", "update-npt.sh", "ip", "nft", "sysctl")]
+IN_THE_ROUTER = [c for c in commands() if plain(c).split()[0] in ("health-check", "update-routes", "update-npt", "update-npt.sh", "ip", "nft", "sysctl")]
 BUILD = [c for c in commands() if plain(c).split()[0] in ("meson", "ninja", "tests/packages") or "meson" in c]
 
 
@@ -42,6 +42,8 @@ def test_every_command_of_the_readme_is_run_by_some_test():
 def test_commands_of_the_router_do_as_the_readme_says(command):
     with Lab() as lab:
         lab.up()
+        if "--status" in command:
+            lab.daemon()
         # A namespace has its own sysctls only, so `sysctl --system` may complain of the others.
         result = lab.router.run(*plain(command).split(), check="sysctl" not in command)
         assert result.code == 0 or "sysctl" in command
