@@ -101,6 +101,21 @@ START_TEST(nonsense_entries_are_passed_over)
 }
 END_TEST
 
+START_TEST(next_end_is_the_soonest_still_to_come)
+{
+	static const char *const json = "{\"DHCPv6Client\":{\"Prefixes\":[" PREFIX(
+		10, 60,
+		PREFERRED_UNTIL(900) VALID_UNTIL(
+			3000)) "," PREFIX(11, 60, PREFERRED_UNTIL(2000) VALID_UNTIL(4000)) "]}}";
+
+	ck_assert_uint_eq(delegation_next_end(json, NOW), 2000);
+	ck_assert_uint_eq(delegation_next_end(json, 2000), 3000);
+	ck_assert_uint_eq(delegation_next_end(json, 4000), UINT64_MAX);
+	ck_assert_uint_eq(delegation_next_end("{}", NOW), UINT64_MAX);
+	ck_assert_uint_eq(delegation_next_end("not json", NOW), UINT64_MAX);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("delegation");
@@ -113,5 +128,6 @@ int main(void)
 	tcase_add_test(tcase, prefix_in_use_stays_while_it_is_preferred);
 	tcase_add_test(tcase, prefix_that_fits_comes_before_one_too_small);
 	tcase_add_test(tcase, nonsense_entries_are_passed_over);
+	tcase_add_test(tcase, next_end_is_the_soonest_still_to_come);
 	return run_case(tcase, "delegation");
 }
