@@ -65,8 +65,9 @@ static int keep_rules(const struct nft_texts *desired, const struct nft_observed
 	return 0;
 }
 
-int keep_nft(struct nft *nft, const struct plan *plan, const struct nft_texts *desired,
-	     const struct nft_observed *observed, uint32_t generation, struct fault *fault)
+int keep_nft(struct nl_sock *nfnl, struct nft *nft, const struct plan *plan,
+	     const struct nft_texts *desired, const struct nft_observed *observed,
+	     uint32_t generation, struct fault *fault)
 {
 	uint32_t now = generation;
 	int r;
@@ -77,7 +78,7 @@ int keep_nft(struct nft *nft, const struct plan *plan, const struct nft_texts *d
 	if (*plan->nft) {
 		r = keep_listings(nft, plan, observed, fault);
 		if (r == 0)
-			r = nft_generation(&now, fault);
+			r = nft_generation(nfnl, &now, fault);
 		if (r < 0)
 			return r == -EAGAIN ? 0 : r;
 		/*

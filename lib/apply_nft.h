@@ -15,5 +15,6 @@ int apply_nft(struct nft **nft, const struct plan *plan, struct fault *fault);
  * the listings that the next run compares with. generation: as it was observed.
  * 0 with nothing to write.
  */
-int keep_nft(struct nft *nft, const struct plan *plan, const struct nft_texts *desired,
-	     const struct nft_observed *observed, uint32_t generation, struct fault *fault);
+int keep_nft(struct nl_sock *nfnl, struct nft *nft, const struct plan *plan,
+	     const struct nft_texts *desired, const struct nft_observed *observed,
+	     uint32_t generation, struct fault *fault);

@@ -157,23 +157,19 @@ static bool any_flow(struct nl_sock *sk)
 	return count > 0;
 }
 
-int conntrack_audit(const struct config *config, const struct facts *facts,
+int conntrack_audit(struct nl_sock *nfnl, const struct config *config, const struct facts *facts,
 		    const struct npt_state *npt, unsigned *deleted, struct fault *fault)
 {
 	struct search search = { .config = config, .facts = facts, .npt = npt };
-	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	int r;
 
 	*deleted = 0;
-	r = netlink_open(NETLINK_NETFILTER, &sk, fault);
-	if (r < 0)
-		return r;
-	if (!any_flow(sk))
+	if (!any_flow(nfnl))
 		return 0;
 
-	r = find_flows(sk, &search);
+	r = find_flows(nfnl, &search);
 	for (size_t i = 0; i < search.n_found; i++) {
-		if (r == 0 && delete_flow(sk, search.found[i]) == 0)
+		if (r == 0 && delete_flow(nfnl, search.found[i]) == 0)
 			++*deleted; /* else it ended by itself meanwhile */
 		free(search.found[i]);
 	}
@@ -181,22 +177,18 @@ int conntrack_audit(const struct config *config, const struct facts *facts,
 	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
 }
 
-int conntrack_flush(uint32_t mark, enum family family, struct fault *fault)
+int conntrack_flush(struct nl_sock *nfnl, uint32_t mark, enum family family, struct fault *fault)
 {
 	struct nfgenmsg header = { .nfgen_family = family_af(family), .version = NFNETLINK_V0 };
 	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
-	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	struct netlink_reason why;
 	int r;
 
-	r = netlink_open(NETLINK_NETFILTER, &sk, fault);
-	if (r < 0)
-		return r;
 	msg = nlmsg_alloc_simple(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0);
 	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
 	    nla_put_u32(msg, CTA_MARK, htonl(mark)) < 0 ||
 	    nla_put_u32(msg, CTA_MARK_MASK, htonl(UINT32_MAX)) < 0)
 		return -ENOMEM;
-	r = netlink_request(sk, msg, &why);
+	r = netlink_request(nfnl, msg, &why);
 	return r < 0 ? fault_set(fault, r, "conntrack: %s%s", strerror(-r), why.text) : 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "facts.h"
+#include "nl.h"
 #include "npt.h"
 
 /*
@@ -12,8 +13,8 @@
  * WAN has now, and those from inside that are older than the marking, and so without a
  * mark. The router's own are left alone. *deleted counts them. 0 or a negative errno.
  */
-int conntrack_audit(const struct config *config, const struct facts *facts,
+int conntrack_audit(struct nl_sock *nfnl, const struct config *config, const struct facts *facts,
 		    const struct npt_state *npt, unsigned *deleted, struct fault *fault);
 
 /* Deletes all flows of the family that carry the mark, in one message. 0 or a negative errno. */
-int conntrack_flush(uint32_t mark, enum family family, struct fault *fault);
+int conntrack_flush(struct nl_sock *nfnl, uint32_t mark, enum family family, struct fault *fault);

@@ -155,6 +155,12 @@ static void tell_ready(struct daemon *d)
 
 static const char *const family_names[] = { "IPv4", "IPv6" };
 
+static bool is_flushed_by_verdict(const struct daemon *d, size_t wan, enum family family)
+{
+	return d->config->wans[wan].flush_down &&
+	       cycles_health(d->cycles)[wan].state[family].state == VERDICT_DOWN;
+}
+
 static void on_changed(size_t wan, enum family family, enum verdict old, void *arg)
 {
 	struct daemon *d = arg;
@@ -168,7 +174,7 @@ static void on_changed(size_t wan, enum family family, enum verdict old, void *a
 		  health->state == VERDICT_DOWN ? health->failures : health->successes);
 	notify_transition(d->notify, d->config->notify_command, conf->name, family, old,
 			  health->state);
-	d->wans[wan].flush[family] = health->state == VERDICT_DOWN && conf->flush_down;
+	d->wans[wan].flush[family] = is_flushed_by_verdict(d, wan, family);
 	d->decided = true;
 	runner_request_now(d->runner);
 }
@@ -331,12 +337,11 @@ static void see_lost_links(struct daemon *d, const struct facts *before)
 		bool is = d->outcome.facts.wans[i].link.carrier;
 
 		for (enum family family = 0; was != is && family < N_FAMILIES; family++)
-			d->wans[i].flush[family] = was;
-		if (was != is)
-			log_event(is ? LOG_NOTICE : LOG_WARNING, is ? "link-up" : "link-down",
-				  "%s: %s %s", d->config->wans[i].name,
-				  d->config->wans[i].interface,
-				  is ? "has carrier" : "has lost its carrier");
+			d->wans[i].flush[family] = !is || is_flushed_by_verdict(d, i, family);
+		/* Of its loss, the run has said. */
+		if (is && !was)
+			log_event(LOG_NOTICE, "link-up", "%s: %s has carrier",
+				  d->config->wans[i].name, d->config->wans[i].interface);
 	}
 }
 
@@ -358,7 +363,8 @@ static void flush_flows(struct daemon *d)
 			if (!d->wans[i].flush[family] || !is_replaced(d, i, family))
 				continue;
 			d->wans[i].flush[family] = false;
-			if (log_outcome(conntrack_flush(conf->mark, family, &fault), &fault) == 0)
+			if (log_outcome(conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault),
+					&fault) == 0)
 				log_event(LOG_NOTICE, "flush", "%s %s: flows removed, wan=%s",
 					  conf->name, family_names[family], conf->name);
 		}

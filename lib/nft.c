@@ -93,19 +93,15 @@ static int on_generation(struct nlmsghdr *message, void *arg)
 	return 0;
 }
 
-int nft_generation(uint32_t *ret, struct fault *fault)
+int nft_generation(struct nl_sock *nfnl, uint32_t *ret, struct fault *fault)
 {
 	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
-	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	struct nfgenmsg header = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
 	int r;
 
-	r = netlink_open(NETLINK_NETFILTER, &sk, fault);
-	if (r < 0)
-		return r;
 	msg = nlmsg_alloc_simple(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0);
 	if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0)
 		return -ENOMEM;
-	r = netlink_get(sk, msg, on_generation, ret);
+	r = netlink_get(nfnl, msg, on_generation, ret);
 	return r < 0 ? fault_set(fault, r, "nftables: %s", strerror(-r)) : 0;
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "fault.h"
+#include "nl.h"
 
 #include <stdint.h>
 
@@ -26,4 +26,4 @@ static inline void nft_closep(struct nft **nft)
 int nft_run(struct nft *nft, const char *commands, char **ret, struct fault *fault);
 
 /* The number of the ruleset's generation: every transaction of anybody raises it. */
-int nft_generation(uint32_t *ret, struct fault *fault);
+int nft_generation(struct nl_sock *nfnl, uint32_t *ret, struct fault *fault);

@@ -7,20 +7,34 @@
 #include <netlink/attr.h>
 #include <string.h>
 
-static int keep(struct object_set *set, struct object object, struct nlmsghdr *message)
+struct look {
+	const struct facts *facts;
+	struct object_set set;
+};
+
+static int keep(struct look *look, struct object object, struct nlmsghdr *message)
 {
 	object.raw = malloc(message->nlmsg_len);
 	if (!object.raw)
 		return -ENOMEM;
 	memcpy(object.raw, message, message->nlmsg_len);
-	return object_set_add(set, object);
+	return object_set_add(&look->set, object);
 }
 
-static void name_link(struct link_ref *link, unsigned index)
+/* Of the site's links the name is known: asking for each of many routes takes its time. */
+static struct link_ref link_ref(const struct look *look, unsigned index)
 {
-	link->index = index;
-	if (!if_indextoname(index, link->name))
-		snprintf(link->name, sizeof(link->name), "if%u", index);
+	const struct facts *facts = look->facts;
+	struct link_ref link = { .index = index };
+
+	if (facts->lan.link.index == index)
+		return facts->lan.link;
+	for (size_t i = 0; i < facts->n_wans; i++)
+		if (facts->wans[i].link.link.index == index)
+			return facts->wans[i].link.link;
+	if (!if_indextoname(index, link.name))
+		snprintf(link.name, sizeof(link.name), "if%u", index);
+	return link;
 }
 
 /* True when an attribute stands there that none of ours has. */
@@ -53,7 +67,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	object.prefix.addr =
 		netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], info->ifa_family);
 	object.prefix.len = info->ifa_prefixlen;
-	name_link(&object.link, info->ifa_index);
+	object.link = link_ref(arg, info->ifa_index);
 	/* Deprecated: somebody gave it a lifetime. */
 	object.odd = info->ifa_flags & (IFA_F_DEPRECATED | IFA_F_DADFAILED);
 	return keep(arg, object, message);
@@ -82,7 +96,7 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	object.onlink = info->rtm_flags & RTNH_F_ONLINK;
 	/* The kernel hangs IPv6 routes without a link on lo. */
 	if (tb[RTA_OIF] && info->rtm_type == RTN_UNICAST)
-		name_link(&object.link, nla_get_u32(tb[RTA_OIF]));
+		object.link = link_ref(arg, nla_get_u32(tb[RTA_OIF]));
 	if (tb[RTA_GATEWAY])
 		object.via = netlink_addr(tb[RTA_GATEWAY], info->rtm_family);
 	else if (tb[RTA_VIA] && nla_len(tb[RTA_VIA]) >= 2 + 16)
@@ -128,34 +142,40 @@ static int on_rule(struct nlmsghdr *message, void *arg)
 	return keep(arg, object, message);
 }
 
-static int dump_all(struct nl_sock *sk, struct object_set *set)
+static int dump_all(struct nl_sock *sk, struct look *look)
 {
 	struct ifaddrmsg addresses = { .ifa_family = AF_UNSPEC };
 	static const int families[] = { AF_INET, AF_INET6 };
 	int r;
 
-	r = netlink_dump(sk, RTM_GETADDR, &addresses, sizeof(addresses), on_address, set);
+	r = netlink_dump(sk, RTM_GETADDR, &addresses, sizeof(addresses), on_address, look);
 	for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0; i++) {
 		struct rtmsg routes = { .rtm_family = families[i], .rtm_protocol = RTPROT_MWAN };
 		struct fib_rule_hdr rules = { .family = families[i] };
 
-		r = netlink_dump(sk, RTM_GETROUTE, &routes, sizeof(routes), on_route, set);
+		r = netlink_dump(sk, RTM_GETROUTE, &routes, sizeof(routes), on_route, look);
 		if (r == 0)
-			r = netlink_dump(sk, RTM_GETRULE, &rules, sizeof(rules), on_rule, set);
+			r = netlink_dump(sk, RTM_GETRULE, &rules, sizeof(rules), on_rule, look);
 	}
 	return r;
 }
 
-int observe_net(struct nl_sock *sk, struct object_set *ret, struct fault *fault)
+static void look_done(struct look *look)
 {
-	_cleanup_(object_set_done) struct object_set set = {};
+	object_set_done(&look->set);
+}
+
+int observe_net(struct nl_sock *sk, const struct facts *facts, struct object_set *ret,
+		struct fault *fault)
+{
+	_cleanup_(look_done) struct look look = { .facts = facts };
 	int r;
 
-	r = dump_all(sk, &set);
+	r = dump_all(sk, &look);
 	if (r < 0 && r != -EAGAIN)
 		return fault_set(fault, r, "our addresses, routes and rules: %s", strerror(-r));
 	if (r < 0)
 		return r;
-	*ret = TAKE(set);
+	*ret = TAKE(look.set);
 	return 0;
 }

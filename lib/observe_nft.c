@@ -125,14 +125,14 @@ static int recall(struct nft_observed *observed)
 	return 1;
 }
 
-int observe_nft(struct nft **nft, uint32_t *generation, struct nft_observed *ret,
-		struct fault *fault)
+int observe_nft(struct nl_sock *nfnl, struct nft **nft, uint32_t *generation,
+		struct nft_observed *ret, struct fault *fault)
 {
 	_cleanup_(nft_observed_done) struct nft_observed observed = {};
 	uint32_t after = 0;
 	int r;
 
-	r = nft_generation(generation, fault);
+	r = nft_generation(nfnl, generation, fault);
 	if (r < 0)
 		return r;
 	r = read_kept(&observed);
@@ -148,7 +148,7 @@ int observe_nft(struct nft **nft, uint32_t *generation, struct nft_observed *ret
 		if (r == 0)
 			r = list_all(*nft, &observed, fault);
 		if (r == 0)
-			r = nft_generation(&after, fault);
+			r = nft_generation(nfnl, &after, fault);
 		if (r < 0)
 			return r;
 		if (after != *generation)

@@ -13,8 +13,8 @@
  * seen. *nft is opened if it is needed (NULL on entry): when the generation is
  * the one that our last run left, nothing is listed.
  */
-int observe_nft(struct nft **nft, uint32_t *generation, struct nft_observed *ret,
-		struct fault *fault);
+int observe_nft(struct nl_sock *nfnl, struct nft **nft, uint32_t *generation,
+		struct nft_observed *ret, struct fault *fault);
 
 /* What the kernel prints of one part; *ret is NULL when it is not there. */
 int nft_list_part(struct nft *nft, enum nft_part_id part, char **ret, struct fault *fault);

@@ -67,6 +67,7 @@ void kernel_close(struct kernel *kernel)
 {
 	nft_close(kernel->nft);
 	nl_socket_free(kernel->sk);
+	nl_socket_free(kernel->nfnl);
 	*kernel = (struct kernel){};
 }
 
@@ -106,10 +107,10 @@ static int look(struct run *run, struct fault *fault)
 		for (enum family family = 0; family < N_FAMILIES; family++)
 			if (run->refused[i][family])
 				run->facts.wans[i].gateway[family].present = false;
-	r = observe_net(run->kernel->sk, &run->objects, fault);
+	r = observe_net(run->kernel->sk, &run->facts, &run->objects, fault);
 	if (r < 0)
 		return r;
-	r = observe_nft(&run->kernel->nft, &run->generation, &run->rules, fault);
+	r = observe_nft(run->kernel->nfnl, &run->kernel->nft, &run->generation, &run->rules, fault);
 	if (r < 0)
 		return r;
 	r = observe_router6(run->kernel->sk, run->config, current_router6(run), run->request->wait,
@@ -158,7 +159,8 @@ static int audit_flows(struct run *run, struct fault *fault)
 	unsigned deleted;
 	int r;
 
-	r = conntrack_audit(run->config, &run->facts, &run->npt, &deleted, fault);
+	r = conntrack_audit(run->kernel->nfnl, run->config, &run->facts, &run->npt, &deleted,
+			    fault);
 	if (r == 0 && deleted > 0)
 		log_event(LOG_NOTICE, "flows", "removed flows=%u that are no longer of their WAN",
 			  deleted);
@@ -212,8 +214,8 @@ static int change(struct run *run, struct fault *fault)
 	if (r < 0)
 		return r;
 	/* The kernel has it: that a file can't be written is said, but stops nothing. */
-	kept = keep_nft(run->kernel->nft, plan, &run->wanted.texts, &run->rules, run->generation,
-			fault);
+	kept = keep_nft(run->kernel->nfnl, run->kernel->nft, plan, &run->wanted.texts, &run->rules,
+			run->generation, fault);
 
 	r = apply_net(run->kernel->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
 	/* And those that began under the old rules meanwhile. */
@@ -297,8 +299,8 @@ static int finish(struct run *run, struct fault *fault)
 		return plan_is_empty(&run->plan) ? RECONCILED : RECONCILE_CHANGED;
 	/* Also when nothing changed: the rules' files may have gone. */
 	if (plan_is_empty(&run->plan)) {
-		r = keep_nft(run->kernel->nft, &run->plan, &run->wanted.texts, &run->rules,
-			     run->generation, fault);
+		r = keep_nft(run->kernel->nfnl, run->kernel->nft, &run->plan, &run->wanted.texts,
+			     &run->rules, run->generation, fault);
 		if (r < 0)
 			return r;
 	} else {
@@ -350,6 +352,8 @@ static int prepare(struct run *run, struct fault *fault)
 	}
 	if (r == 0 && !run->kernel->sk)
 		r = netlink_open(NETLINK_ROUTE, &run->kernel->sk, fault);
+	if (r == 0 && !run->kernel->nfnl)
+		r = netlink_open(NETLINK_NETFILTER, &run->kernel->nfnl, fault);
 	return r;
 }
 

@@ -22,9 +22,12 @@ struct reconcile {
 	bool wait; /* for OPNsense to tell its link-local; else it is asked, and a later run sees */
 };
 
-/* Connections to the kernel; each is made when it is first needed. Empty at first. */
+/*
+ * Connections to the kernel; each is made when it is first needed. Empty at first. Closing one
+ * to netfilter waits for the kernel to have cleaned up after a transaction, for milliseconds.
+ */
 struct kernel {
-	struct nl_sock *sk;
+	struct nl_sock *sk, *nfnl;
 	struct nft *nft;
 };
 
