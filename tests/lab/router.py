@@ -232,6 +232,11 @@ def normal_ruleset(text):
     return lines
 
 
+def difference(wanted, found):
+    """What a reader needs to see of two snapshots."""
+    return [f"- {line}" for line in wanted if line not in found] + [f"+ {line}" for line in found if line not in wanted]
+
+
 def _steady(route):
     """A route without what changes by itself."""
     return {key: value for key, value in route.items() if key not in ("expires", "flags", "cache")}

@@ -119,6 +119,23 @@ table inet lab {{
 """
 
 
+# Echo requests from the router, as they arrive.
+ISP_ECHO = """
+table inet echo
+delete table inet echo
+table inet echo {
+    set seen4 { type ipv4_addr . ipv4_addr; flags dynamic; size 4096; timeout 1h; }
+    set seen6 { type ipv6_addr . ipv6_addr; flags dynamic; size 4096; timeout 1h; }
+    chain ingress {
+        type filter hook prerouting priority raw + 1; policy accept;
+        iifname != "mwan" accept
+        icmp type echo-request add @seen4 { ip saddr . ip daddr counter }
+        icmpv6 type echo-request add @seen6 { ip6 saddr . ip6 daddr counter }
+    }
+}
+"""
+
+
 def opnsense_wan():
     lines = "link set lo up\nlink set wan0 up\n"
     for number in range(2, 7):
