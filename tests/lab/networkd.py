@@ -5,6 +5,7 @@ A system bus inside the router with a stand-in for systemd-networkd on it.
 import ipaddress
 import json
 import socket
+import subprocess
 import time
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
