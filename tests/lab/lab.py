@@ -65,7 +65,7 @@ class Isp(Namespace):
 
     def uplink(self, up):
         """Cuts or mends the provider's way to the internet: a soft failure."""
-        self.ip(f"link set uplink {'up' if up else 'down'}\n" + (topology.UPLINK6 if up else ""))
+        self.ip(topology.isp_uplink(self.wan) if up else "link set uplink down\n")
 
     def fault(self, *rules):
         """What the provider does to what it forwards: rules of faults.py in the place of those before; none: mended."""

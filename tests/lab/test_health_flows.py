@@ -1,5 +1,7 @@
 """What becomes of flows: when their WAN is declared down, and when the daemon itself comes and goes."""
 
+import time
+
 import pytest
 
 import faults
@@ -101,12 +103,14 @@ def test_flows_lose_nothing_while_the_daemon_comes_and_goes(watch, how):
     flows, _ = open_flows(lab, SERVERS4 + SERVERS6, 120)
     with Load(flows, rounds_per_second=100) as load:
         for _ in range(3):
+            time.sleep(0.2)
             if how == "told to reread":
                 daemon.reload()
                 daemon.wait(lambda: daemon.state("att", "ipv4") == "up", 1)
             else:
                 daemon.stop() if how == "stopped" else daemon.kill()
                 daemon = lab.daemon()
+        time.sleep(0.2)
     close_all(flows)
     assert load.sent > 1000 and load.lost == {} and load.moved == set()
 

@@ -37,11 +37,11 @@ CASES = [
 
 @pytest.fixture
 def web(make_lab):
-    """make(descriptions, **health): a lab with web servers, and its health-check."""
+    """make(descriptions): a lab with web servers, and its health-check."""
     opened = []
 
-    def make(descriptions, health=None):
-        lab = make_lab(descriptions, health={**HEALTH, **(health or {})}, inside=1)
+    def make(descriptions):
+        lab = make_lab(descriptions, health=HEALTH)
         opened.append(Web(lab.internet))
         opened[-1].trust(lab.router)
         return lab, opened[-1], lab.daemon()
@@ -55,7 +55,7 @@ def test_each_kind_of_answer_is_judged_for_what_it_is(web):
     """One WAN for each kind, all at once: those that hang hold up nobody."""
     descriptions = wans.many([1] * len(CASES))
     for one, (address, _) in zip(descriptions, CASES):
-        one.keys = {"http4": address(4), "http6": address(6)}
+        one.nat4, one.keys = "masquerade", {"http4": address(4), "http6": address(6)}
     lab, servers, daemon = web(descriptions)
     wanted = {}
     for isp, (_, answers) in zip(lab.isps, CASES):

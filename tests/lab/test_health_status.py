@@ -95,7 +95,8 @@ def test_metrics_count_flows_bytes_and_packets_by_wan(site):
     grown = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
     for wan in ("att", "webpass"):
         for family in ("ipv4", "ipv6"):
-            count = sum(lab.wan_of(one.source).name == wan and (":" in one.source) == (family == "ipv6") for one in seen)
+            count = sum(lab.wan_of(one.source).name == wan for one in seen
+                        if (":" in one.source) == (family == "ipv6"))
             mine = {key: value for key, value in grown.items() if f'"{wan}"' in key and f'"{family}"' in key}
             for what in ("flows", "packets", "bytes"):
                 values = [value for key, value in mine.items() if what in key]
