@@ -19,7 +19,7 @@ while :; do sleep 1000; done"""
 
 @dataclass
 class Call:
-    """One call: its environment, the reason apart, and its arguments' number."""
+    """One call: its environment, the number of its arguments, and what it has of the daemon's."""
 
     wan: str
     family: str
@@ -27,7 +27,8 @@ class Call:
     new: str
     count: str
     arguments: int
-    reason: str
+    blocked: int  # signals
+    sockets: int  # descriptors that should have been closed
 
 
 class Notify:
@@ -37,8 +38,14 @@ class Notify:
 
     def __init__(self, router, then=""):
         self.router = router
-        fields = "|".join(f"${{{name}-unset}}" for name in NAMES)
-        router.write(COMMAND, f'#!/bin/sh\necho "{fields}|$#|${{REASON-}}" >>{LOG}\n{then}\n', 0o755)
+        told = "|".join(f"${{{name}-unset}}" for name in NAMES)
+        router.write(COMMAND, f"""\
+#!/bin/sh
+blocked=$(sed -n 's/^SigBlk:[[:space:]]*/0x/p' /proc/$$/status)
+sockets=$(ls -l /proc/$$/fd | grep -c -e socket: -e /mwan/ -e anon_inode)
+echo "{told}|$#|$blocked|$sockets" >>{LOG}
+{then}
+""", 0o755)
 
     def calls(self):
         """Every Call so far, in order."""
@@ -46,7 +53,8 @@ class Notify:
             lines = self.router.read(LOG).splitlines()
         except FileNotFoundError:
             return []
-        return [Call(*fields[:5], int(fields[5]), fields[6]) for fields in (line.split("|", 6) for line in lines)]
+        calls = [line.split("|") for line in lines]
+        return [Call(*told[:5], *(int(number, 0) for number in told[5:])) for told in calls]
 
     def living(self):
         """Which of the processes that HANG has left are alive."""

@@ -8,9 +8,10 @@ import pytest
 import damage
 import rtnl
 import wans
+from daemon import STATE
 from lab import ROUTER_LL, SERVERS4, SERVERS6
 from router import OWNER
-from traffic import UdpFlow, answers, close_all, udp_flows
+from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
 
 SOON = 3  # it is within a second; a busy machine may take longer
 SLOW = {"interval": "1s", "timeout": "500ms", "failure_threshold": 10, "recovery_threshold": 3}
@@ -47,10 +48,10 @@ def test_each_own_object_deleted_is_put_back(site):
     chance = random.Random(1)
     order = list(range(count))
     chance.shuffle(order)
-    for start in range(0, count, 8):
+    for start in range(0, count, 15):
         found = damage.deletions(lab.router)  # anew: handles change
         what = []
-        for number in order[start:start + 8]:
+        for number in order[start:start + 15]:
             text, delete = found[number]
             try:
                 delete()
@@ -89,6 +90,16 @@ def test_own_addresses_that_somebody_deletes_are_back(site):
     for interface, address, _ in lab.router.own_addresses():
         rtnl.change_address(lab.router, rtnl.RTM_DELADDR, interface, address)
     daemon.wait_snapshot(daemon.wanted, SOON)
+
+
+def test_its_files_that_somebody_removes_are_back(site):
+    lab, daemon = site
+    lab.router.run("sh", "-c", "rm -rf /run/mwan/*.json /run/mwan/nft")
+    lab.router.nft("flush chain ip6 nat postrouting")
+    wait_until(lambda: lab.router.path(STATE).exists(), SOON)
+    daemon.wait_snapshot(daemon.wanted, SOON)
+    lab.router.load_base()
+    assert lab.router.snapshot() == daemon.wanted
 
 
 def test_a_base_that_is_reloaded_is_filled_again_even_when_its_kept_rules_are_gone(site):

@@ -9,9 +9,7 @@ import wans
 from lab import SERVERS4, SERVERS6
 from traffic import Load, answers, close_all, udp_flows
 
-SERVERS = {4: SERVERS4, 6: SERVERS6}
 DETECTION = 0.2 * 3 + 0.15 + 3
-FAMILIES = pytest.mark.parametrize("family", [4, 6])
 
 
 def open_flows(lab, servers, count=40):
@@ -36,12 +34,11 @@ def both(**keys):
     return [wans.att(keys=keys), wans.webpass(keys=keys)]
 
 
-@FAMILIES
-def test_drained_flows_wait_for_their_wan(watch, family):
+def test_drained_flows_wait_for_their_wan(watch):
     lab, daemon = watch()
-    flows, before = open_flows(lab, SERVERS[family])
+    flows, before = open_flows(lab, SERVERS4 + SERVERS6)
     lab.isp("att").fault(faults.EVERYTHING)
-    daemon.wait_state("att", f"ipv{family}", "down", DETECTION)
+    daemon.wait_states(DETECTION, att4="down", att6="down")
     during = lab.shares(ask_again(flows, 0.5))
     assert set(during) == {"lost", "webpass"}
     lab.isp("att").fault()
@@ -51,12 +48,11 @@ def test_drained_flows_wait_for_their_wan(watch, family):
     close_all(flows)
 
 
-@FAMILIES
-def test_flushed_flows_go_on_over_another_wan(watch, family):
+def test_flushed_flows_go_on_over_another_wan(watch):
     lab, daemon = watch(both(down_flows="flush"))
-    flows, before = open_flows(lab, SERVERS[family])
+    flows, before = open_flows(lab, SERVERS4 + SERVERS6)
     lab.isp("att").fault(faults.EVERYTHING)
-    daemon.wait_state("att", f"ipv{family}", "down", DETECTION)
+    daemon.wait_states(DETECTION, att4="down", att6="down")
     daemon.wait(lambda: lab.shares(ask_again(flows)) == {"webpass": len(flows)}, 2, "all over webpass")
     after = sources(ask_again(flows))
     assert [new for new, old in zip(after, before) if lab.wan_of(old).name == "webpass"] == [
@@ -82,16 +78,15 @@ def test_flows_of_a_wan_without_carrier_go_on_over_another(watch, down_flows):
     close_all(flows)
 
 
-@FAMILIES
-def test_flows_of_the_last_usable_wan_are_never_flushed(watch, family):
+def test_flows_of_the_last_usable_wan_are_never_flushed(watch):
     lab, daemon = watch(both(down_flows="flush"))
-    flows, _ = open_flows(lab, SERVERS[family])
+    flows, _ = open_flows(lab, SERVERS4 + SERVERS6)
     lab.isp("att").fault(faults.EVERYTHING)
-    daemon.wait_state("att", f"ipv{family}", "down", DETECTION)
+    daemon.wait_states(DETECTION, att4="down", att6="down")
     daemon.wait(lambda: lab.shares(ask_again(flows)) == {"webpass": len(flows)}, 2, "all over webpass")
     before = [(one.source, one.port) for one in ask_again(flows)]
     lab.isp("webpass").fault(faults.EVERYTHING)
-    daemon.wait_state("webpass", f"ipv{family}", "down", DETECTION)
+    daemon.wait_states(DETECTION, default="down")
     lab.isp("webpass").fault()
     assert [one and (one.source, one.port) for one in ask_again(flows)] == before
     close_all(flows)

@@ -9,8 +9,8 @@ import wans
 from lab import SERVERS4, SERVERS6
 from web import Web, url
 
-DEADLINE = 0.5 * 3 + 0.4 + 4
-HEALTH = {"interval": "500ms", "timeout": "400ms", "failure_threshold": 3, "recovery_threshold": 3,
+DEADLINE = 0.3 * 3 + 0.25 + 4
+HEALTH = {"interval": "300ms", "timeout": "250ms", "failure_threshold": 3, "recovery_threshold": 3,
           "ping4": "", "ping6": ""}
 
 # What is asked, and whether that is an answer.

@@ -121,6 +121,14 @@ def test_watch_refreshes_in_place_until_it_is_interrupted(site):
     assert code in (0, 130, -signal.SIGINT), code
 
 
+def test_watch_ends_when_its_reader_leaves(site):
+    """`health-check --status --watch | head -1`"""
+    lab, _ = site
+    result = lab.router.run("timeout", "10", "sh", "-c", "(health-check --status --watch; echo $? >&2) | head -1",
+                            check=False)
+    assert result.code == 0 and result.err.split()[-1] != "0", result
+
+
 def test_a_reader_that_has_left_is_no_crash(site):
     lab, _ = site
     for args in ("", "--json", "--metrics"):
