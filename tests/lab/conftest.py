@@ -11,7 +11,7 @@ import lab as laboratory
 import wans
 from lab import Lab
 
-PROGRAMS = ["update-routes", "update-npt"]
+PROGRAMS = ["update-routes", "update-npt", "health-check"]
 
 
 def pytest_sessionstart(session):
@@ -24,9 +24,8 @@ def pytest_sessionstart(session):
                     "run `DESTDIR=$PWD/build/destdir meson install -C build`, or set MWAN_DESTDIR", returncode=1)
 
 
-@pytest.fixture
-def make_lab():
-    """Makes labs, make_lab(wans=None, **config), and takes them down. I1 holds in every one, to its end."""
+def _labs():
+    """Makes labs, and takes them down. I1 holds in every one, to its end."""
     labs = []
 
     def make(descriptions=None, **config):
@@ -41,6 +40,18 @@ def make_lab():
 
 
 @pytest.fixture
+def make_lab():
+    """Makes labs for one test: make_lab(wans=None, **config)."""
+    yield from _labs()
+
+
+@pytest.fixture(scope="module")
+def share_lab():
+    """Makes labs that the tests of a module share."""
+    yield from _labs()
+
+
+@pytest.fixture
 def bare(make_lab):
     """The original's two WANs as after boot, before mwan has run."""
     return make_lab()
@@ -50,6 +61,17 @@ def bare(make_lab):
 def lab(make_lab):
     """The original's two WANs, up."""
     return make_lab().up()
+
+
+@pytest.fixture
+def watch(make_lab):
+    """watch(wans=None, **config): a lab, and its health-check, which judges quickly and sees every WAN up."""
+    def start(descriptions=None, health=None, **config):
+        lab = make_lab(descriptions, health={**wans.QUICK, **(health or {})}, **config)
+        daemon = lab.daemon()
+        daemon.wait_states()
+        return lab, daemon
+    return start
 
 
 @pytest.fixture

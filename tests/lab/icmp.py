@@ -1,9 +1,14 @@
 """
-ICMP echo of both families through raw sockets.
+ICMP echo of both families: asked through raw sockets, and answered late.
 """
 
+import fcntl
+import heapq
+import os
+import select
 import socket
 import struct
+import threading
 import time
 
 from traffic import BUFFER, family_of, readable
@@ -64,3 +69,64 @@ def ping(namespace, target, source=None, identifier=4242, seconds=2):
             if any(ident == identifier for _, ident in echo.received(seconds=0.05)):
                 return True
     return False
+
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+
+
+def _reply(packet):
+    """The echo reply to a packet that is an echo request, or None. Swapped addresses have the same sum."""
+    version, reply = packet[0] >> 4, bytearray(packet)
+    if version == 4 and packet[9] == socket.IPPROTO_ICMP:
+        start, kind, addresses, size = (packet[0] & 15) * 4, (8, 0), 12, 4
+    elif version == 6 and packet[6] == socket.IPPROTO_ICMPV6:
+        start, kind, addresses, size = 40, (128, 129), 8, 16
+    else:
+        return None
+    if packet[start] != kind[0]:
+        return None
+    middle, end = addresses + size, addresses + 2 * size
+    reply[addresses:end] = packet[middle:end] + packet[addresses:middle]
+    reply[start] = kind[1]
+    total = ~struct.unpack_from("!H", packet, start + 2)[0] & 0xFFFF
+    total += ((kind[1] - kind[0]) << 8) % 0xFFFF
+    struct.pack_into("!H", reply, start + 2, ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF)
+    return bytes(reply)
+
+
+class LateEcho(threading.Thread):
+    """Addresses in a namespace whose echo replies take `seconds`, which a test may change; None: none comes."""
+
+    def __init__(self, namespace, *targets):
+        super().__init__(daemon=True)
+        self.seconds = 0
+        self._due = []
+        self._running = True
+        with namespace.entered():
+            self._tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            fcntl.ioctl(self._tun, TUNSETIFF, struct.pack("16sH22x", b"late", IFF_TUN | IFF_NO_PI))
+        namespace.ip("link set late up\n" + "".join(f"route add {target} dev late\n" for target in targets))
+        self.start()
+
+    def run(self):
+        poll = select.poll()
+        poll.register(self._tun, select.POLLIN)
+        while self._running:
+            wait = min(0.1, self._due[0][0] - time.monotonic()) if self._due else 0.1
+            if poll.poll(max(0, wait) * 1000):
+                reply, seconds = _reply(os.read(self._tun, 65536)), self.seconds
+                if reply and seconds is not None:
+                    heapq.heappush(self._due, (time.monotonic() + seconds, reply))
+            while self._due and self._due[0][0] <= time.monotonic():
+                os.write(self._tun, heapq.heappop(self._due)[1])
+
+    def close(self):
+        self._running = False
+        self.join()
+        os.close(self._tun)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

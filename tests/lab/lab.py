@@ -19,6 +19,7 @@ from collections import Counter
 import networkd
 import topology
 import wans as wan
+from daemon import Daemon
 from netns import Namespace
 from router import Router
 from servers import Servers
@@ -64,7 +65,24 @@ class Isp(Namespace):
 
     def uplink(self, up):
         """Cuts or mends the provider's way to the internet: a soft failure."""
-        self.ip(f"link set uplink {'up' if up else 'down'}\n" + (topology.UPLINK6 if up else ""))
+        self.ip(topology.isp_uplink(self.wan) if up else "link set uplink down\n")
+
+    def fault(self, *rules):
+        """What the provider does to what it forwards: rules of faults.py in the place of those before; none: mended."""
+        self.nft("table inet fault\ndelete table inet fault\n" + "\n".join(
+            ["table inet fault {", "chain forward {", "type filter hook forward priority filter;", *rules, "}", "}"]))
+
+    def count_echo(self):
+        """Counts the echo requests that come from the router, from now on."""
+        self.nft(topology.ISP_ECHO)
+
+    def echo(self):
+        """{(source, target): requests} since count_echo()."""
+        found = Counter()
+        for family in ("4", "6"):
+            for item in networkd.elements(self.command(["nft", "-j", "list", "set", "inet", "echo", f"seen{family}"])):
+                found[tuple(item["elem"]["val"]["concat"])] += item["elem"]["counter"]["packets"]
+        return dict(found)
 
 
 class Lab:
@@ -81,6 +99,7 @@ class Lab:
         self._spaces = []
         self.servers = Servers()
         self.bus = None
+        self._daemons = []
         try:
             self._build()
             self.configure(**config)
@@ -97,11 +116,14 @@ class Lab:
         self.close()
 
     def close(self):
-        if self.bus:
-            self.bus.close()
-        self.servers.close()
-        for space in self._spaces:
-            space.close()
+        try:
+            self.end_daemons()
+        finally:
+            if self.bus:
+                self.bus.close()
+            self.servers.close()
+            for space in self._spaces:
+                space.close()
 
     def configure(self, **config):
         """Writes mwan.conf; the arguments are those of wans.config()."""
@@ -111,6 +133,16 @@ class Lab:
         """Runs mwan's programs, as at boot."""
         self.router.update()
         return self
+
+    def daemon(self, *args, ready=True, **kwargs):
+        """Starts health-check; `ready`: and waits until it has brought the kernel up. It ends with the lab."""
+        self._daemons.append(Daemon(self.router, *args, **kwargs))
+        return self._daemons[-1].wait_ready() if ready else self._daemons[-1]
+
+    def end_daemons(self):
+        """Ends every health-check that was started here."""
+        while self._daemons:
+            self._daemons.pop().close()
 
     # Questions
 
@@ -150,6 +182,24 @@ class Lab:
         isp = self.isp(name)
         isp.ip(topology.isp_addresses(isp.wan))
         self.router.ip(topology.router_wan(isp.wan, replace=True))
+
+    def unplug(self, name):
+        """The WAN's interface is gone, as a card or a VLAN that is taken away."""
+        self.router.ip(f"link del {self.wan(name).interface}\n")
+
+    def plug(self, name):
+        """The WAN's interface is there, and networkd has done its work."""
+        isp = self.isp(name)
+        self.router.ip(self._wan_link(isp))
+        isp.ip(topology.isp_addresses(isp.wan))
+        self.router.ip(topology.router_wan(isp.wan, replace=True))
+
+    def rename(self, name, interface):
+        """The WAN's interface is called otherwise, as by a .link file; mwan.conf is as it was."""
+        one = self.wan(name)
+        self.router.ip(f"link set {one.interface} down\nlink set {one.interface} name {interface}\n")
+        one.interface = interface
+        self.router.ip(topology.router_wan(one, replace=True))
 
     def replace_opnsense(self, mac, linklocal):
         """Another OPNsense takes over: new MAC, new link-local, same addresses."""
@@ -210,11 +260,12 @@ class Lab:
         """All veth pairs, made in one go."""
         lines = [topology.veth(wan.LAN, "02:00:00:00:0a:01", "wan0", "02:00:00:00:0b:01", self.opnsense),
                  topology.veth(wan.MANAGEMENT, "02:00:00:00:0c:01", "eth0", "02:00:00:00:0c:02", self.admin)]
-        for isp in self.isps:
-            mark = isp.wan.mark
-            lines.append(topology.veth(isp.wan.interface, f"02:00:00:00:01:{mark:02x}", "mwan",
-                                       f"02:00:00:00:02:{mark:02x}", isp))
-        return "".join(lines)
+        return "".join(lines + [self._wan_link(isp) for isp in self.isps])
+
+    @staticmethod
+    def _wan_link(isp):
+        mark = isp.wan.mark
+        return topology.veth(isp.wan.interface, f"02:00:00:00:01:{mark:02x}", "mwan", f"02:00:00:00:02:{mark:02x}", isp)
 
     def _configure_all(self):
         """Addresses, routes and rules everywhere: one `ip` and at most one `nft` for each namespace, all at once."""

@@ -3,6 +3,9 @@
  * that tests write: DIR/INDEX.json is the answer for that interface, DIR/error
  * makes every call fail, DIR/delay holds milliseconds to wait before answering.
  * They are read at each call. A line on stdout says that the name is taken.
+ *
+ * A line "INDEX INTERFACE PROPERTY VALUE" on stdin is signalled as that property of that link
+ * having changed, and answered with a line on stdout.
  */
 #include <errno.h>
 #include <limits.h>
@@ -10,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
+#include <systemd/sd-event.h>
 #include <unistd.h>
 
 /* The file's text, or NULL where there is no such file. The caller frees it. */
@@ -76,10 +79,53 @@ static const sd_bus_vtable manager[] = {
 	SD_BUS_VTABLE_END,
 };
 
+/* networkd names a link's object by its index, escaped as sd-bus does it: 3 is _33. */
+static int signal_change(sd_bus *bus, const char *index, const char *interface,
+			 const char *property, const char *value)
+{
+	char name[128], *path;
+	int r;
+
+	r = sd_bus_path_encode("/org/freedesktop/network1/link", index, &path);
+	if (r < 0)
+		return r;
+
+	snprintf(name, sizeof(name), "org.freedesktop.network1.%s", interface);
+	r = sd_bus_emit_signal(bus, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+			       "sa{sv}as", name, 1, property, "s", value, 0);
+	free(path);
+	return r < 0 ? r : sd_bus_flush(bus);
+}
+
+static int on_line(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	char line[256], index[16], interface[64], property[64], value[64];
+	ssize_t n = read(fd, line, sizeof(line) - 1);
+	int r;
+
+	(void)revents;
+	if (n <= 0)
+		return sd_event_exit(sd_event_source_get_event(source), 0);
+	line[n] = '\0';
+	if (sscanf(line, "%15s %63s %63s %63s", index, interface, property, value) != 4)
+		return -EINVAL;
+
+	r = signal_change(userdata, index, interface, property, value);
+	if (r < 0)
+		return r;
+	puts("signalled");
+	return fflush(stdout);
+}
+
 static int serve(char *dir)
 {
+	sd_event *event = NULL;
 	sd_bus *bus = NULL;
 	int r;
+
+	r = sd_event_default(&event);
+	if (r < 0)
+		return r;
 
 	r = sd_bus_open_system(&bus);
 	if (r < 0)
@@ -94,12 +140,17 @@ static int serve(char *dir)
 	if (r < 0)
 		return r;
 
+	r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0)
+		return r;
+
+	r = sd_event_add_io(event, NULL, STDIN_FILENO, EPOLLIN, on_line, bus);
+	if (r < 0)
+		return r;
+
 	puts("ready");
 	fflush(stdout);
-	while ((r = sd_bus_process(bus, NULL)) >= 0)
-		if (r == 0 && sd_bus_wait(bus, UINT64_MAX) < 0)
-			break;
-	return r;
+	return sd_event_loop(event);
 }
 
 int main(int argc, char *argv[])
@@ -111,6 +162,7 @@ int main(int argc, char *argv[])
 		return 2;
 	}
 	r = serve(argv[1]);
-	fprintf(stderr, "networkd-standin: %s\n", strerror(-r));
-	return EXIT_FAILURE;
+	if (r < 0)
+		fprintf(stderr, "networkd-standin: %s\n", strerror(-r));
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -29,11 +29,6 @@ def elements(listing):
     return next(item["set"] for item in json.loads(listing)["nftables"] if "set" in item).get("elem", [])
 
 
-def _die_with_us(args):
-    """A program that ends when this process does, however that ends."""
-    return ["setpriv", "--pdeathsig", "KILL", "--", *args]
-
-
 class Networkd:
     """DescribeLink as networkd answers it. Tests change the answers at any time."""
 
@@ -48,8 +43,7 @@ class Networkd:
         self.start()
 
     def _start(self, *args):
-        process = subprocess.Popen(_die_with_us(self.router.argv(*args)), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, text=True)
+        process = self.router.serve(*args, stdin=subprocess.PIPE, stderr=None)
         if not process.stdout.readline():
             raise RuntimeError(f"{args[0]} did not start: exit {process.wait()}")
         return process
@@ -72,6 +66,7 @@ class Networkd:
     def _end(process):
         process.kill()
         process.wait()
+        process.stdin.close()
         process.stdout.close()
 
     def describe(self, interface, client=None, **changes):
@@ -86,6 +81,30 @@ class Networkd:
     def delegate(self, interface, *prefixes, valid=3600):
         """The link's delegation: prefixes with a lifetime in seconds; None is for ever, below 0 has passed."""
         self.describe(interface, {"Lease": {}, "Prefixes": [_prefix(p, valid) for p in prefixes], "DUID": [0, 4]})
+
+    def renumber(self, interface, *prefixes, **lifetime):
+        """The delegation is another one, or none, and networkd says that something has changed."""
+        self.delegate(interface, *prefixes, **lifetime)
+        self.announce(interface)
+
+    def announce(self, interface, what="DHCPv6Client", state="State", value="bound"):
+        """networkd's signal that a property of a link, or of its client, has changed. Sent when this returns."""
+        self._standin.stdin.write(f"{self.index(interface)} {what} {state} {value}\n")
+        self._standin.stdin.flush()
+        if not self._standin.stdout.readline():
+            raise RuntimeError("networkd's stand-in has ended")
+
+    def restart(self, seconds=0):
+        """networkd goes and comes back, and for a while knows of no delegation, whatever it knew before."""
+        answers = {path: path.read_text() for path in self.router.path(ANSWERS).glob("*.json")}
+        self.stop()
+        for path, text in answers.items():
+            path.write_text(json.dumps({**json.loads(text), "DHCPv6Client": {"Prefixes": []}}))
+        self.start()
+        time.sleep(seconds)
+        for path, text in answers.items():
+            path.write_text(text)
+            self.announce(json.loads(text)["Name"])
 
     def raw(self, interface, text):
         """Sets a link's answer to any text."""

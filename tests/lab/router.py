@@ -119,6 +119,10 @@ class Router(Namespace):
         return subprocess.Popen(self.argv(*args), env=environment, **{
             "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **kwargs})
 
+    def serve(self, *args, **kwargs):
+        """Starts a program inside that ends when this process does, however that ends."""
+        return self.start("setpriv", "--pdeathsig", "KILL", "--", *args, **kwargs)
+
     def run(self, *args, check=True, env=None, **kwargs):
         """Runs a program inside; returns its Result. With check, anything but exit 0 is an error."""
         process = self.start(*args, env=env, **kwargs)
@@ -226,6 +230,11 @@ def normal_ruleset(text):
         head, _, body = table.partition("\n")
         lines += [head, *"\n".join(sorted(body[:-2].split("\n\n"))).splitlines()]
     return lines
+
+
+def difference(wanted, found):
+    """What a reader needs to see of two snapshots."""
+    return [f"- {line}" for line in wanted if line not in found] + [f"+ {line}" for line in found if line not in wanted]
 
 
 def _steady(route):

@@ -8,14 +8,10 @@ import pytest
 
 import damage
 from lab import SERVERS4, SERVERS6
+from router import difference
 from traffic import answers, close_all, udp_flows
 
 PROGRAMS = pytest.mark.parametrize("program", ["update-routes", "update-npt"])
-
-
-def difference(wanted, found):
-    """What a reader needs to see of two snapshots."""
-    return [f"- {line}" for line in wanted if line not in found] + [f"+ {line}" for line in found if line not in wanted]
 
 
 def check(lab, wanted, program, what):

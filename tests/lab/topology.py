@@ -19,10 +19,6 @@ ROUTER_LL, OPNSENSE_LL = "fe80::ff:fe00:a01", "fe80::ff:fe00:b01"
 FORWARDED = 8080  # OPNsense forwards this port of its own addresses to the client
 
 
-# The kernel drops these when the link goes down; IPv4's come back with it.
-UPLINK6 = "addr replace fe80::a/64 dev uplink nodad\nroute replace default via fe80::b dev uplink\n"
-
-
 def router_linklocal(one):
     """The router's link-local address on a WAN's link, from the MAC it has there."""
     return f"fe80::ff:fe00:1{one.mark:02x}"
@@ -88,8 +84,10 @@ def isp_addresses(one):
 
 
 def isp_uplink(one):
-    lines = f"link set uplink up\naddr add 100.64.{one.mark}.1/30 dev uplink\n"
-    return lines + f"route add default via 100.64.{one.mark}.2\n" + UPLINK6
+    """The provider's way to the internet; again when its link has been down, which takes routes away."""
+    lines = f"link set uplink up\naddr replace 100.64.{one.mark}.1/30 dev uplink\n"
+    lines += "addr replace fe80::a/64 dev uplink nodad\n"
+    return lines + f"route replace default via 100.64.{one.mark}.2\nroute replace default via fe80::b dev uplink\n"
 
 
 def isp_counters(one):
@@ -116,6 +114,23 @@ table inet lab {{
         add @leaks6 {{ ip6 saddr counter }}
     }}
 }}
+"""
+
+
+# Echo requests from the router, as they arrive.
+ISP_ECHO = """
+table inet echo
+delete table inet echo
+table inet echo {
+    set seen4 { type ipv4_addr . ipv4_addr; flags dynamic; size 4096; timeout 1h; }
+    set seen6 { type ipv6_addr . ipv6_addr; flags dynamic; size 4096; timeout 1h; }
+    chain ingress {
+        type filter hook prerouting priority raw + 1; policy accept;
+        iifname != "mwan" accept
+        icmp type echo-request add @seen4 { ip saddr . ip daddr counter }
+        icmpv6 type echo-request add @seen6 { ip6 saddr . ip6 daddr counter }
+    }
+}
 """
 
 

@@ -13,6 +13,8 @@ MANAGEMENT = "eth0"
 INSIDE4 = ["10.250.250.2", "10.250.250.3", "10.250.250.4", "10.250.250.5", "10.250.250.6"]
 PREFIX6 = "3d06:bad:b01::/60"
 ROUTER6 = "3d06:bad:b01:fe::2"
+# Verdicts for tests that wait for them: down after 0.6 s on average.
+QUICK = {"interval": "200ms", "timeout": "150ms", "failure_threshold": 3, "recovery_threshold": 3}
 
 
 @dataclass
@@ -114,7 +116,7 @@ def wan_section(wan):
     return _section(f"wan {wan.name}", {**keys, **wan.keys})
 
 
-def config(wans, mwan=None, lan=None, balance=None, inside=len(INSIDE4)):
+def config(wans, mwan=None, lan=None, balance=None, health=None, notify=None, inside=len(INSIDE4)):
     """
     The text of mwan.conf. The dicts change or add keys of their sections; None
     leaves a key out. The first `inside` addresses of INSIDE4 are mapped.
@@ -124,7 +126,8 @@ def config(wans, mwan=None, lan=None, balance=None, inside=len(INSIDE4)):
     mapped = [wan for wan in wans if wan.nat4 == "map"]
     map4 = {INSIDE4[i]: ", ".join(f"{wan.name} {wan.public4[i]}" for wan in mapped) for i in range(inside)}
     sections = [_section("mwan", mwan or {}), _section("lan", {**lan_keys, **(lan or {})}),
-                _section("balance", balance or {}), *(wan_section(wan) for wan in wans)]
+                _section("balance", balance or {}), _section("health", health or {}),
+                *(wan_section(wan) for wan in wans), _section("notify", notify or {})]
     if mapped:
         sections.append(_section("map4", map4))
     return "\n".join(sections)

@@ -1,0 +1,338 @@
+"""health-check as a service: what it tells its manager, what it makes of files, and what it is to its neighbours."""
+
+import fcntl
+import re
+import shutil
+import signal
+import time
+
+import pytest
+
+import faults
+import wans
+from daemon import KEPT, STATE
+from lab import SERVERS6, STRANGER6
+from traffic import TcpFlow, UdpFlow, answers, close_all, udp_flows
+
+DETECTION = 0.2 * 3 + 0.15 + 3
+CONFIG = "/etc/mwan/mwan.conf"
+
+
+def probes(lab, seconds):
+    """How many echo requests each WAN has sent in that time."""
+    for isp in lab.isps:
+        isp.count_echo()
+    time.sleep(seconds)
+    return {isp.wan.name: sum(isp.echo().values()) for isp in lab.isps}
+
+
+def shares6(lab, count=40):
+    flows = udp_flows(lab.client, count, SERVERS6)
+    seen = lab.shares(answers(flows, seconds=1))
+    close_all(flows)
+    return seen
+
+
+# Coming and going
+
+def test_the_daemon_alone_brings_the_router_up_before_it_is_ready(make_lab):
+    lab = make_lab(health=wans.QUICK)
+    lab.daemon()
+    with TcpFlow(lab.client, "1.1.1.1") as flow:
+        assert lab.wan_of(flow.greeting.source)
+    found = lab.router.snapshot()
+    lab.router.update()
+    assert lab.router.snapshot() == found
+    for one in lab.wans:
+        with UdpFlow(lab.internet, one.edge(), STRANGER6) as flow:
+            assert flow.ask()
+
+
+def test_it_is_ready_at_once_when_there_is_nothing_to_wait_for(make_lab):
+    """All prefixes are fixed: networkd, which is not there, has nothing to say."""
+    daemon = make_lab(health=wans.QUICK).daemon()
+    first = min(when for when, note in daemon.notes if note.startswith("STATUS="))
+    assert next(when for when, note in daemon.notes if note == "READY=1") - first < 0.5
+
+
+def test_it_tells_its_manager_how_it_is(watch):
+    lab, daemon = watch()
+    daemon.wait(lambda: "down" not in daemon.notified("STATUS")[-1], 3, "STATUS= without trouble")
+    lab.isp("att").fault(faults.EVERYTHING)
+    daemon.wait(lambda: "down" in daemon.notified("STATUS")[-1], DETECTION, "STATUS= with what is down")
+    assert daemon.notified("READY") == ["1"]
+    assert daemon.stop() == 0
+    assert daemon.notified("STOPPING") == ["1"]
+
+
+def test_it_feeds_the_watchdog(make_lab):
+    daemon = make_lab(health=wans.QUICK).daemon(watchdog=1)
+    daemon.wait(lambda: len(daemon.notified("WATCHDOG")) >= 4, 5, "WATCHDOG=1")
+    times = [when for when, note in daemon.notes if note == "WATCHDOG=1"]
+    assert max(b - a for a, b in zip(times, times[1:])) < 1
+
+
+def test_it_writes_nothing_to_stdout_and_levels_to_stderr(watch):
+    _, daemon = watch()
+    daemon.stop()
+    assert daemon.process.stdout.read() == b""
+    assert daemon.lines and all(re.match("<[0-7]>", line) for _, line in daemon.lines), daemon.log()
+
+
+def test_stopping_and_starting_it_changes_nothing_in_the_kernel(watch):
+    """I6: `ip monitor` and `nft monitor` stay silent."""
+    lab, daemon = watch()
+    before = lab.router.snapshot()
+    with lab.router.monitor() as monitor:
+        assert daemon.stop() == 0
+        assert (monitor.events(), lab.router.snapshot()) == ({}, before)
+        daemon = lab.daemon()
+        time.sleep(0.5)
+        assert (monitor.events(), lab.router.snapshot()) == ({}, before)
+        daemon.kill()
+        lab.daemon()
+        time.sleep(0.5)
+        assert (monitor.events(), lab.router.snapshot()) == ({}, before)
+
+
+def test_rereading_the_same_configuration_changes_nothing(watch):
+    lab, daemon = watch()
+    before = daemon.family("att", "ipv4")["since"]
+    with lab.router.monitor() as monitor:
+        daemon.reload()
+        time.sleep(0.5)
+        assert monitor.events() == {}
+    assert daemon.family("att", "ipv4")["since"] == before and set(daemon.states().values()) == {"up"}
+
+
+def test_a_second_daemon_is_refused_and_the_first_goes_on(watch):
+    lab, daemon = watch()
+    result = lab.router.run("health-check", "--daemon", check=False)
+    assert result.code == 1 and len(result.err.splitlines()) == 1 and result.out == "", result
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait_states(DETECTION, att6="down")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_at_once_also_while_probes_are_out(make_lab, how):
+    lab = make_lab(health={"interval": "20s", "timeout": "10s"})
+    for isp in lab.isps:
+        isp.fault(faults.EVERYTHING)
+    daemon = lab.daemon()
+    begin = time.monotonic()
+    daemon.signal(how)
+    assert daemon.ended() == 0
+    assert time.monotonic() - begin < 3
+
+
+# What it remembers
+
+@pytest.mark.parametrize("how", ["stopped", "killed", "rebooted"])
+def test_a_new_daemon_knows_what_the_old_one_knew(watch, how):
+    lab, daemon = watch()
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait_states(DETECTION, att6="down")
+    daemon.wait(lambda: daemon.family("att", "ipv6")["loss"] > 0.3, 5, "loss in the window")
+    before = {name: daemon.family(name, "ipv6") for name in ("att", "webpass")}
+    if how == "killed":
+        daemon.kill()
+    else:
+        daemon.stop()
+    if how == "rebooted":
+        lab.router.wipe()
+        assert not lab.router.path(STATE).exists() and lab.router.path(KEPT).exists()
+    daemon = lab.daemon()
+    after = {name: daemon.family(name, "ipv6") for name in ("att", "webpass")}
+    for name, one in after.items():
+        assert (one["state"], one["since"], one["eligible"]) == (
+            before[name]["state"], before[name]["since"], before[name]["eligible"]), name
+    assert after["att"]["loss"] > 0.2
+    assert shares6(lab) == {"webpass": 40}
+    lab.isp("att").fault()
+    daemon.wait_states(DETECTION)
+
+
+def test_a_damaged_memory_is_one_that_is_not_there(make_lab):
+    lab = make_lab(health={**wans.QUICK, "interval": "2s"})
+    for text in ("", "{", "[]", "null", '{"version": 1, "wans": {}}', '{"version": 1, "wans": [7, {"name": 8}]}',
+                 '{"version": 1, "wans": [{"name": "att", "ipv4": 7, "ipv6": {"state": "sideways", "since": -1}}]}',
+                 '{"version": 1, "wans": [{"name": "att", "ipv4": {"state": "up", "since": "never", "failures": 1e99,'
+                 ' "targets": [{"name": [], "window": "x"}]}}]}', "x" * 1_000_000):
+        for path in (STATE, KEPT):
+            lab.router.write(path, text)
+        daemon = lab.daemon()
+        daemon.wait_states()
+        assert daemon.stop() == 0, text[:100]
+
+
+# The configuration
+
+def test_a_broken_configuration_at_the_start_is_told_with_its_line(make_lab):
+    lab = make_lab()
+    before = lab.router.snapshot()
+    lab.router.configure(lab.router.read(CONFIG) + "[health]\ninterval = soon\n")
+    result = lab.router.run("health-check", "--daemon", check=False)
+    assert result.code == 2 and re.search(rf"{CONFIG}:\d+: ", result.err), result
+    assert lab.router.snapshot() == before
+
+
+def test_a_new_configuration_takes_effect_when_told(watch):
+    lab, daemon = watch()
+    lab.wan("att").weight = 3
+    lab.configure(health={**wans.QUICK, "interval": "100ms", "timeout": "90ms"})
+    daemon.reload()
+    daemon.wait(lambda: daemon.family("att", "ipv4")["share"] == 0.75, 3, "the new weight")
+    assert daemon.states() == {f"{name} {family}": "up" for name in ("att", "webpass") for family in ("ipv4", "ipv6")}
+    assert lab.router.run("update-routes", "--check", check=False).code == 0
+    assert probes(lab, 1)["att"] > 4 * 6, "the new interval"
+
+
+def test_a_wan_that_is_added_or_taken_out_leaves_the_others_as_they_are(make_lab):
+    lab = make_lab(wans.many([1, 1, 1]), health=wans.QUICK)
+    everyone = lab.wans
+    lab.wans = everyone[1:]
+    lab.configure(health=wans.QUICK)
+    lab.isp("isp3").fault(faults.EVERYTHING)
+    daemon = lab.daemon()
+    daemon.wait_states(DETECTION, isp34="down", isp36="down")
+    since = daemon.family("isp3", "ipv4")["since"]
+    lab.wans = everyone
+    lab.configure(health=wans.QUICK)
+    daemon.reload()
+    daemon.wait(lambda: "isp1 ipv4" in daemon.states(), 3, "the new WAN")
+    assert (daemon.state("isp3", "ipv4"), daemon.family("isp3", "ipv4")["since"]) == ("down", since)
+    daemon.wait_states(DETECTION, isp34="down", isp36="down")
+    lab.wans = everyone[:1] + everyone[2:]
+    lab.configure(health=wans.QUICK)
+    daemon.reload()
+    daemon.wait(lambda: "isp2 ipv4" not in daemon.states(), 3, "the WAN is out")
+    assert (daemon.state("isp3", "ipv4"), daemon.family("isp3", "ipv4")["since"]) == ("down", since)
+    lab.wans = everyone
+
+
+def test_a_broken_configuration_is_refused_and_the_old_one_stays(watch):
+    lab, daemon = watch()
+    good = lab.router.read(CONFIG)
+    before = lab.router.snapshot()
+    lab.router.configure(good.replace("weight             = 1", "weight             = much"))
+    line = 1 + next(n for n, text in enumerate(lab.router.read(CONFIG).splitlines()) if "much" in text)
+    begin = time.monotonic()
+    daemon.reload()
+    daemon.wait(lambda: daemon.said(f"{CONFIG}:{line}: ", begin), 3, "FILE:LINE in the log")
+    lab.router.ip("rule del pref 101\n", 4)
+    daemon.wait_snapshot(before, 3, "still repairs")
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait_states(DETECTION, att6="down")
+    lab.isp("att").fault()
+    daemon.wait_states(DETECTION)
+    assert len(daemon.said(f"{CONFIG}:{line}: ", begin)) < 5, daemon.log()
+    lab.router.configure(good)
+    daemon.reload()
+    time.sleep(0.3)
+    assert lab.router.snapshot() == before and set(daemon.states().values()) == {"up"}
+
+
+def test_an_edit_brought_in_by_hand_is_not_undone(watch):
+    lab, daemon = watch()
+    lab.wan("att").weight = 4
+    lab.wan("webpass").table = 222
+    lab.configure(health=wans.QUICK)
+    lab.router.run("update-routes")
+    wanted = lab.router.snapshot()
+    time.sleep(1)
+    lab.router.ip("rule del pref 101\n", 4)
+    daemon.wait_snapshot(wanted, 3, "repaired by the new configuration")
+    daemon.wait(lambda: daemon.family("att", "ipv4")["share"] == 0.8, 3, "the new weight")
+
+
+# Neighbours
+
+def test_probing_goes_on_while_somebody_holds_the_lock(watch):
+    lab, daemon = watch()
+    with open(lab.router.path("/run/mwan/lock"), "r+", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lab.router.ip("rule del pref 101\n", 4)  # something to do that has to wait
+        time.sleep(0.3)
+        count = probes(lab, 2)
+        assert all(10 * 4 * 0.6 <= sent <= 10 * 4 * 1.5 for sent in count.values()), count
+        lab.isp("att").fault(faults.EVERYTHING)
+        daemon.wait(lambda: daemon.said("down") or daemon.state("att", "ipv6") == "down", DETECTION, "a verdict")
+    daemon.wait_states(3, att4="down", att6="down")
+    daemon.wait(lambda: shares6(lab) == {"webpass": 40}, 3, "new flows avoid it")
+    daemon.wait(lambda: any(rule["priority"] == 101 for rule in lab.router.rules(4)), 3, "repaired")
+
+
+def test_twenty_runs_at_once_beside_it(watch):
+    lab, daemon = watch()
+    wanted = lab.router.snapshot()
+    for turn in range(2):
+        runs = [lab.router.start(["update-npt", "update-routes"][i % 2]) for i in range(20)]
+        if turn:
+            lab.router.ip("rule del pref 101\n", 4)
+        outcomes = [(run.communicate(timeout=30), run.returncode) for run in runs]
+        assert [code for _, code in outcomes] == [0] * 20, outcomes
+    daemon.wait_snapshot(wanted)
+    assert set(daemon.states().values()) == {"up"}
+
+
+@pytest.mark.parametrize("interface", [wans.MANAGEMENT, "enwebpass0"])
+def test_a_thousand_address_events_in_a_second_are_kept_up_with(watch, interface):
+    lab, daemon = watch(health={"failure_threshold": 5})
+    wanted = lab.router.snapshot()
+    since = daemon.family("webpass", "ipv4")["since"]
+    addresses = [f"198.51.{i // 250}.{i % 250 + 1}/32 dev {interface}" for i in range(500)]
+    cpu, memory, files = daemon.cpu(), daemon.rss(), daemon.descriptors()
+    begin = time.monotonic()
+    with lab.router.monitor() as monitor:
+        for part in range(0, 500, 50):
+            for what in ("add", "del"):
+                lab.router.ip("".join(f"addr {what} {one}\n" for one in addresses[part:part + 50]), 4)
+            time.sleep(max(0, begin + part / 500 - time.monotonic()))
+        daemon.wait_snapshot(wanted, 5)
+        took = time.monotonic() - begin
+        time.sleep(1)
+        events = monitor.events()
+    assert daemon.family("webpass", "ipv4")["since"] == since
+    assert set(daemon.states().values()) == {"up"}
+    assert daemon.cpu() - cpu < took, f"{daemon.cpu() - cpu:.2f} s of CPU in {took:.1f} s"
+    # A run of its own for each of 1,000 events would add or remove that many rules.
+    rules = events.get("route 32", 0) + events.get("route 33", 0)
+    assert rules < 600, events
+    assert daemon.rss() < memory + 1024 and daemon.descriptors() <= files + 8
+
+
+def test_events_that_were_lost_are_made_up_for(watch):
+    """Its socket overflows while it does not run; what is deleted then is seen by nobody."""
+    lab, daemon = watch()
+    wanted = lab.router.snapshot()
+    daemon.signal(signal.SIGSTOP)
+    lab.router.ip("".join(f"route add blackhole 198.51.{i // 250}.{i % 250}/32 table 555\n" for i in range(10000)), 4)
+    lab.router.ip("route flush table 555\n", 4)
+    lab.router.ip("rule del pref 101\n", 4)
+    lab.router.ip("route flush table 200\n", 6)
+    lab.router.nft("flush chain ip6 nat postrouting")
+    daemon.signal(signal.SIGCONT)
+    daemon.wait_snapshot(wanted, 5)
+    daemon.wait_states(DETECTION)
+
+
+def test_a_disk_that_is_full_or_read_only_does_not_end_it(watch):
+    """What cannot be written is told, and probing and acting go on."""
+    lab, daemon = watch()
+    wanted = lab.router.snapshot()
+    shutil.rmtree(lab.router.path("/var/lib/mwan"))
+    lab.router.write("/var/lib/mwan", "no folder")
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait_states(DETECTION, att6="down")
+    daemon.wait(lambda: shares6(lab) == {"webpass": 40}, 3, "new flows avoid it")
+    lab.isp("att").fault()
+    daemon.wait_states(DETECTION)
+    daemon.wait_snapshot(wanted)
+    assert len(daemon.said("/var/lib/mwan")) < 30, daemon.log()
+
+
+def test_it_is_idle_between_probes(watch):
+    _, daemon = watch()
+    before = daemon.cpu()
+    time.sleep(2)
+    assert daemon.cpu() - before < 0.3

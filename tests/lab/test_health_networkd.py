@@ -1,0 +1,133 @@
+"""Delegated prefixes come, change and go at networkd; health-check follows what it says on the bus."""
+
+import time
+
+import pytest
+
+import wans
+from lab import CLIENT6, SERVERS6
+from traffic import Load, answers, close_all, udp_flows
+
+ATT, WEBPASS, NEW = "2600:1700:2f71:c80::/60", "2604:5500:c271:be00::/60", "2600:1700:aaaa:50::/60"
+SOON = 3
+HEALTH = {"interval": "1s", "timeout": "500ms", "failure_threshold": 10, "recovery_threshold": 3}
+
+
+@pytest.fixture
+def auto(make_lab):
+    """make(prefixes): two WANs with prefix6 = auto, networkd with these delegations, and health-check."""
+    def make(**prefixes):
+        lab = make_lab([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto")], health=HEALTH)
+        bus = lab.networkd()
+        for one in lab.wans:
+            bus.delegate(one.interface, *([prefixes[one.name]] if one.name in prefixes else []))
+        return lab, bus, lab.daemon()
+    return make
+
+
+def prefixes(daemon):
+    return {wan["name"]: wan["ipv6"].get("prefix") for wan in daemon.health()["wans"] if wan["ipv6"]["eligible"]}
+
+
+def shares(lab, count=40):
+    flows = udp_flows(lab.client, count, SERVERS6)
+    seen = answers(flows, seconds=1)
+    close_all(flows)
+    return seen
+
+
+def traces(lab, prefix):
+    start = prefix.split("::", maxsplit=1)[0] + ":"
+    return [line for line in lab.router.snapshot() if start in line]
+
+
+def test_a_prefix_that_comes_late_is_used_at_once(auto):
+    lab, bus, daemon = auto(webpass=WEBPASS)
+    assert prefixes(daemon) == {"webpass": WEBPASS}
+    bus.renumber("enatt0.3242", ATT)
+    daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, SOON, "both")
+    assert set(lab.shares(shares(lab))) == {"att", "webpass"}
+
+
+def test_a_prefix_that_changes_is_followed_and_nothing_of_the_old_is_left(auto):
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    lab.give_prefix("att", NEW)
+    bus.renumber("enatt0.3242", NEW)
+    daemon.wait(lambda: prefixes(daemon) == {"att": NEW, "webpass": WEBPASS}, SOON, "the new one")
+    lab.take_prefix("att", NEW)
+    assert traces(lab, ATT) == []
+    assert set(lab.shares(shares(lab))) == {"att", "webpass"}
+    assert lab.wan("att").host(CLIENT6) in {one.source for one in shares(lab)}
+
+
+def test_a_prefix_that_expires_takes_its_wan_out_and_the_other_carries(auto):
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    bus.renumber("enatt0.3242", ATT, valid=-1)
+    daemon.wait(lambda: prefixes(daemon) == {"webpass": WEBPASS}, 35, "webpass alone")
+    assert lab.shares(shares(lab)) == {"webpass": 40}
+    assert daemon.family("att", "ipv4")["eligible"]
+    bus.renumber("enatt0.3242", ATT)
+    daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, SOON, "both")
+
+
+def test_networkd_restarting_loses_nothing(auto):
+    """For some seconds it knows of no prefix. What was in use stays so."""
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    before = lab.router.snapshot()
+    flows = udp_flows(lab.client, 60, SERVERS6)
+    assert None not in answers(flows)
+    with Load(flows, rounds_per_second=100) as load:
+        bus.restart(seconds=3)
+        time.sleep(0.5)
+    close_all(flows)
+    assert load.lost == {} and load.moved == set()
+    daemon.wait_snapshot(before)
+    assert prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}
+
+
+def test_networkd_going_away_and_coming_back_is_followed(auto):
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    before = lab.router.snapshot()
+    bus.stop()
+    time.sleep(1)
+    assert lab.router.snapshot() == before
+    lab.give_prefix("att", NEW)
+    bus.delegate("enatt0.3242", NEW)
+    bus.start()
+    daemon.wait(lambda: prefixes(daemon) == {"att": NEW, "webpass": WEBPASS}, SOON, "the new one")
+    bus.renumber("enatt0.3242", ATT)  # the new connection's signals are heard too
+    daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, SOON, "the old one again")
+
+
+def test_a_networkd_that_starts_later_than_the_daemon_is_heard(make_lab):
+    lab = make_lab([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto")], health=HEALTH)
+    bus = lab.networkd()
+    bus.stop()
+    daemon = lab.daemon()
+    assert prefixes(daemon) == {}
+    bus.delegate("enatt0.3242", ATT)
+    bus.delegate("enwebpass0", WEBPASS)
+    bus.start()
+    daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, SOON, "both")
+
+
+def test_a_networkd_that_does_not_answer_does_not_keep_it_from_probing(auto):
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    bus.slow(5000)
+    bus.announce("enatt0.3242")
+    lab.isp("webpass").count_echo()
+    time.sleep(3)
+    assert sum(lab.isp("webpass").echo().values()) >= 4
+    assert prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}
+
+
+def test_a_storm_of_signals_is_kept_up_with(auto):
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    cpu = daemon.cpu()
+    with lab.router.monitor() as monitor:
+        for _ in range(1000):
+            bus.announce("enatt0.3242")
+        time.sleep(1)
+        assert monitor.events() == {}
+    assert daemon.cpu() - cpu < 1
+    assert prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}

@@ -1,0 +1,111 @@
+"""[notify]: what the command is told, and that one which misbehaves harms nobody."""
+
+import time
+
+import pytest
+
+import faults
+import notify
+import wans
+from notify import Notify
+
+DETECTION = 0.2 * 3 + 0.15 + 3
+
+
+def noted_lab(make, then=""):
+    """A lab whose command does that; its verdicts are up, and have been for a while."""
+    lab = make(health=wans.QUICK, notify=Notify.keys)
+    lab.daemon().wait_states()
+    lab.end_daemons()  # the next one knows the verdicts, and has not called for any
+    return lab, lab.daemon(), Notify(lab.router, then)
+
+
+@pytest.fixture
+def noted(make_lab):
+    """noted(then): a lab whose command does that."""
+    made = []
+
+    def make(then=""):
+        made.append(noted_lab(make_lab, then))
+        return made[-1]
+
+    yield make
+    for _, _, told in made:
+        told.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flapped(share_lab):
+    """A lab where att has flapped before the other tests, for the last one, which looks a minute later."""
+    lab, daemon, told = noted_lab(share_lab)
+    for _ in range(2):
+        lab.isp("att").fault(faults.NO_IPV6)
+        daemon.wait_states(DETECTION, att6="down")
+        lab.isp("att").fault()
+        daemon.wait_states(DETECTION)
+    return lab, daemon, told
+
+
+def test_each_verdict_that_changes_is_told_once(noted):
+    lab, daemon, told = noted()
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait(told.calls, DETECTION, "a call")
+    lab.isp("webpass").fault(faults.NO_IPV4)
+    daemon.wait(lambda: len(told.calls()) == 2, DETECTION, "another call")
+    time.sleep(0.5)
+    assert [(one.wan, one.family, one.old, one.new, one.count, one.arguments) for one in told.calls()] == [
+        ("att", "ipv6", "up", "down", "1", 0), ("webpass", "ipv4", "up", "down", "1", 0)]
+    assert [(one.blocked, one.sockets) for one in told.calls()] == [(0, 0)] * 2  # it inherits nothing of the daemon's
+
+
+def test_the_first_verdict_is_told_too(make_lab):
+    lab = make_lab(health=wans.QUICK, notify=Notify.keys)
+    told = Notify(lab.router)
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon = lab.daemon()
+    daemon.wait(lambda: len(told.calls()) == 4, DETECTION, "four calls")
+    assert {(one.wan, one.family, one.old, one.new) for one in told.calls()} == {
+        ("att", "ipv4", "unknown", "up"), ("att", "ipv6", "unknown", "down"),
+        ("webpass", "ipv4", "unknown", "up"), ("webpass", "ipv6", "unknown", "up")}
+
+
+def test_a_command_that_hangs_holds_up_nothing_and_is_ended_with_its_children(noted):
+    lab, daemon, told = noted(notify.HANG)
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait(lambda: len(told.living()) == 2, DETECTION, "the command and its child")
+    begin = time.monotonic()
+    lab.isp("webpass").fault(faults.NO_IPV4)
+    daemon.wait_states(DETECTION, att6="down", webpass4="down")
+    lab.isp("att").fault()
+    lab.isp("webpass").fault()
+    daemon.wait_states(DETECTION)
+    assert told.living(), "ended too early"
+    daemon.wait(lambda: not told.living(), 15, "its processes are ended")
+    assert time.monotonic() - begin > 8
+
+
+@pytest.mark.parametrize("what", ["fails", "is missing", "is a folder", "is not executable"])
+def test_a_command_that_does_not_work_is_told_and_no_more(noted, what):
+    lab, daemon, told = noted(notify.FAIL)
+    path = lab.router.path(notify.COMMAND)
+    if what == "is missing":
+        path.unlink()
+    elif what == "is a folder":
+        path.unlink()
+        path.mkdir()
+    elif what == "is not executable":
+        path.chmod(0o644)
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait_states(DETECTION, att6="down")
+    daemon.wait(lambda: daemon.said(notify.COMMAND), 3, "says what is wrong with the command")
+    assert len(told.calls()) == (what == "fails")
+    lab.isp("att").fault()
+    daemon.wait_states(DETECTION)
+
+
+def test_flapping_is_told_once_a_minute_with_the_count(flapped):
+    _, daemon, told = flapped
+    assert [(one.new, one.count) for one in told.calls()] == [("down", "1")]
+    daemon.wait(lambda: len(told.calls()) == 2, 65, "the rest, after a minute")
+    last = told.calls()[1]
+    assert (last.old, last.new, last.count) == ("down", "up", "3")

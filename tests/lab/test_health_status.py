@@ -1,0 +1,222 @@
+"""--status and --once: what people and monitoring read, and that reading changes nothing."""
+
+import json
+import os
+import pty
+import re
+import signal
+import time
+
+import pytest
+
+import faults
+import wans
+from daemon import STATE
+from lab import SERVERS4, SERVERS6
+from traffic import answers, close_all, readable, udp_flows, wait_until
+
+DETECTION = 0.2 * 3 + 0.15 + 3
+METRIC = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_]\w*="(\\.|[^"\\\n])*"(,[a-zA-Z_]\w*="(\\.|[^"\\\n])*")*\})? '
+                    r"(NaN|[+-]?Inf|-?[0-9.]+(e[+-]?[0-9]+)?)")
+
+
+@pytest.fixture(scope="module")
+def site(share_lab):
+    """A lab whose health-check has found webpass's IPv6 down."""
+    lab = share_lab(health=wans.QUICK)
+    lab.isp("webpass").fault(faults.NO_IPV6)
+    daemon = lab.daemon()
+    daemon.wait_states(DETECTION, webpass6="down")
+    return lab, daemon
+
+
+def status(lab, *args):
+    return lab.router.run("health-check", "--status", *args, check=False)
+
+
+def test_the_table_tells_at_a_glance(site):
+    lab, _ = site
+    result = status(lab)
+    assert result.code == 0 and result.err == "", result
+    for text in ("att", "webpass", "enatt0.3242", "enwebpass0", "104.57.226.198", "fe80::1",
+                 "2600:1700:2f71:c80::/60", "up", "down"):
+        assert text in result.out, text
+    assert max(map(len, result.out.splitlines())) <= 200
+    assert any("webpass" in line and ("IPv6" in line or "ipv6" in line) for line in result.out.splitlines()), result
+
+
+def test_json_is_the_object_of_the_file(site):
+    lab, daemon = site
+    result = status(lab, "--json")
+    assert result.code == 0, result
+    found = json.loads(result.out)
+    assert found["version"] == 1 and [wan["name"] for wan in found["wans"]] == ["att", "webpass"]
+    assert set(found["wans"][0]) >= {"name", "interface", "mark", "table", "tier", "weight", "carrier", "ipv4", "ipv6"}
+    for wan in found["wans"]:
+        for family in ("ipv4", "ipv6"):
+            assert set(wan[family]) >= {"state", "eligible", "share", "since", "gateway", "loss", "rtt_ms", "failures",
+                                        "successes"}
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", wan[family]["since"])
+    assert found["wans"][1]["ipv6"]["state"] == daemon.state("webpass", "ipv6") == "down"
+    assert found["wans"][0]["ipv6"]["prefix"] == "2600:1700:2f71:c80::/60"
+
+
+def metrics(lab):
+    """{line without its value: value}"""
+    result = status(lab, "--metrics")
+    assert result.code == 0, result
+    lines = [line for line in result.out.splitlines() if line and not line.startswith("#")]
+    assert lines and [line for line in lines if not METRIC.fullmatch(line)] == []
+    names = {re.split("[{ ]", line, maxsplit=1)[0] for line in lines}
+    typed = set(re.findall(r"^# TYPE (\S+) (?:gauge|counter)$", result.out, re.M))
+    assert names == typed, "each metric has its type, once"
+    assert result.out.count("# TYPE") == len(typed)
+    found = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+    assert len(found) == len(lines), "no sample twice"
+    return found
+
+
+def test_metrics_are_what_prometheus_reads(site):
+    found = metrics(site[0])
+    for wan in ("att", "webpass"):
+        for family in ("ipv4", "ipv6"):
+            assert [key for key in found if f'"{wan}"' in key and f'"{family}"' in key], (wan, family)
+
+
+def test_metrics_count_flows_bytes_and_packets_by_wan(site):
+    """What 40 flows add is what the client has sent."""
+    lab, _ = site
+    before = metrics(lab)
+    flows = udp_flows(lab.client, 40, SERVERS4 + SERVERS6)
+    seen = answers(flows)
+    assert lab.shares(seen)["lost"] == 0
+    after = metrics(lab)
+    close_all(flows)
+    grown = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
+    for wan in ("att", "webpass"):
+        for family in ("ipv4", "ipv6"):
+            count = sum(lab.wan_of(one.source).name == wan for one in seen
+                        if (":" in one.source) == (family == "ipv6"))
+            mine = {key: value for key, value in grown.items() if f'"{wan}"' in key and f'"{family}"' in key}
+            for what in ("flows", "packets", "bytes"):
+                values = [value for key, value in mine.items() if what in key]
+                assert count == 0 or any(value >= count for value in values), (wan, family, what, count, grown)
+
+
+def test_watch_refreshes_in_place_until_it_is_interrupted(site):
+    lab, _ = site
+    master, slave = pty.openpty()
+    process = lab.router.start("health-check", "--status", "--watch", stdout=slave, stderr=slave,
+                               env={"TERM": "xterm"})
+    os.close(slave)
+    seen = b""
+    deadline = time.monotonic() + 15
+    while seen.count(b"enatt0.3242") < 3 and time.monotonic() < deadline:
+        if readable(open(master, "rb", buffering=0, closefd=False), 0.1):
+            seen += os.read(master, 65536)
+    process.send_signal(signal.SIGINT)
+    code = process.wait(5)
+    os.close(master)
+    assert seen.count(b"enatt0.3242") >= 3 and b"\x1b[" in seen, seen
+    assert code in (0, 130, -signal.SIGINT), code
+
+
+def test_watch_ends_when_its_reader_leaves(site):
+    """`health-check --status --watch | head -1`"""
+    lab, _ = site
+    result = lab.router.run("timeout", "10", "sh", "-c", "(health-check --status --watch; echo $? >&2) | head -1",
+                            check=False)
+    assert result.code == 0 and result.err.split()[-1] != "0", result
+
+
+def test_a_reader_that_has_left_is_no_crash(site):
+    lab, _ = site
+    for args in ("", "--json", "--metrics"):
+        result = lab.router.run("sh", "-c", f"health-check --status {args} >&-", check=False)
+        assert result.code == 1 and "<3>" in result.err, result
+
+
+def test_reading_changes_nothing(site):
+    lab, _ = site
+    with lab.router.monitor() as monitor:
+        for args in ((), ("--json",), ("--metrics",)):
+            status(lab, *args)
+        assert monitor.events() == {}
+
+
+def test_options_that_do_not_go_together_are_refused(site):
+    lab, _ = site
+    for args in ((), ("--daemon", "--status"), ("--once", "--json", "--metrics"), ("--nonsense",), ("--status", "x")):
+        result = lab.router.run("health-check", *args, check=False)
+        assert result.code == 2 and result.out == "" and result.err, result
+
+
+# Without a daemon, or one that does not work
+
+def test_without_a_daemon_it_says_so_and_prints_what_there_is(watch):
+    lab, daemon = watch()
+    daemon.stop()
+    for args in ((), ("--json",), ("--metrics",)):
+        result = status(lab, *args)
+        assert result.code == 1 and result.err and "webpass" in result.out, result
+
+
+def test_a_daemon_that_hangs_is_noticed_by_the_age_of_what_it_says(watch):
+    lab, daemon = watch()
+    assert status(lab).code == 0
+    daemon.signal(signal.SIGSTOP)
+    wait_until(lambda: status(lab).code == 1, 15, "stale")
+    result = status(lab)
+    assert result.err and "webpass" in result.out, result
+    daemon.signal(signal.SIGCONT)
+    wait_until(lambda: status(lab).code == 0, 5, "fresh again")
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"version": 1, "wans": [7]}'])
+def test_without_a_state_to_read_it_says_so(lab, text):
+    if text is not None:
+        lab.router.write(STATE, text)
+    for args in ((), ("--json",), ("--metrics",)):
+        result = status(lab, *args)
+        assert result.code == 1 and result.err.strip(), result
+
+
+# --once
+
+def files(lab):
+    """Every file that mwan keeps, with what tells whether it was touched."""
+    found = {}
+    for folder in ("/run/mwan", "/var/lib/mwan"):
+        for path in sorted(lab.router.path(folder).rglob("*")):
+            stat = path.lstat()
+            found[str(path).rpartition("/fd/")[2]] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["alone", "beside a daemon"])
+def test_once_probes_one_cycle_and_changes_nothing(make_lab, running):
+    lab = make_lab(health={"interval": "60s", "timeout": "300ms", "failure_threshold": 3}).up()
+    if running:
+        lab.daemon()
+    before = files(lab)
+    with lab.router.monitor() as monitor:
+        result = lab.router.run("health-check", "--once", check=False)
+        assert result.code == 0 and "webpass" in result.out, result
+        lab.isp("att").fault(faults.NO_IPV6)
+        result = lab.router.run("health-check", "--once", check=False)
+        assert result.code == 1 and "webpass" in result.out, result
+        assert monitor.events() == {}
+    assert files(lab) == before
+
+
+def test_once_with_a_wan_missing_says_so(make_lab):
+    lab = make_lab(health={"timeout": "300ms"}).up()
+    lab.unplug("att")
+    result = lab.router.run("health-check", "--once", check=False)
+    assert result.code == 1 and "att" in result.out, result
+
+
+def test_once_judges_only_the_families_that_a_wan_has(make_lab):
+    lab = make_lab([wans.att(keys={"gateway6": "none"}), wans.webpass()], health={"timeout": "300ms"}).up()
+    lab.isp("att").fault(faults.NO_IPV6)
+    assert lab.router.run("health-check", "--once").code == 0
