@@ -46,7 +46,10 @@ struct probes;
 int probes_new(sd_event *event, struct probes **ret, struct fault *fault);
 void probes_free(struct probes *probes); /* after its sets */
 
-/* Called from the loop, never from within the functions below, when nothing is pending anymore. */
+/*
+ * Called from the loop, never from within the functions below, when nothing is pending anymore.
+ * The next cycle may begin within, but no set may be freed.
+ */
 typedef void (*probe_done)(struct probe_set *set, void *arg);
 
 /* The targets of one family. conf has to outlive the set. 0 or a negative errno with a fault. */
