@@ -27,7 +27,7 @@
 #define ROUTER6_LAST_US 10000000
 /* After so many questions, some 3 seconds, its silence is said. */
 #define ROUTER6_PATIENCE 6
-/* How long networkd may take to answer before we call ourselves ready without it. */
+/* How long others may take to answer before we call ourselves ready without them. */
 #define READY_US 1000000
 /* libnftables keeps megabytes; a storm is over by then. */
 #define NFT_IDLE_US 5000000
@@ -135,7 +135,13 @@ static void tell_status(struct daemon *d, const struct fault *fault)
 	sd_notifyf(0, "STATUS=%s", text);
 }
 
-/* Who waits for us wants the delegated prefixes in place as well, if there are any. */
+/* Who waits for us wants what is yet to be heard from networkd and OPNsense in place as well. */
+static bool is_settled(const struct daemon *d)
+{
+	return networkd_watch_is_settled(d->networkd) &&
+	       (!d->outcome.router6_unsure || d->outcome.facts.router6_linklocal.family);
+}
+
 static void tell_ready(struct daemon *d)
 {
 	uint64_t now = 0;
@@ -145,7 +151,7 @@ static void tell_ready(struct daemon *d)
 	sd_event_now(d->event, CLOCK_MONOTONIC, &now);
 	if (d->started_us == 0)
 		d->started_us = now;
-	if (networkd_watch_is_settled(d->networkd) || now >= d->started_us + READY_US) {
+	if (is_settled(d) || now >= d->started_us + READY_US) {
 		d->ready = true;
 		sd_notify(0, "READY=1");
 	} else {

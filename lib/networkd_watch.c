@@ -378,7 +378,7 @@ struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigne
 
 bool networkd_watch_is_settled(const struct networkd_watch *watch)
 {
-	if (!watch->bus || sd_bus_is_ready(watch->bus) <= 0)
+	if (watch->n_links > 0 && (!watch->bus || sd_bus_is_ready(watch->bus) <= 0))
 		return false;
 	for (size_t i = 0; i < watch->n_links; i++)
 		if (watch->links[i]->call)
