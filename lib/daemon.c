@@ -56,6 +56,7 @@ struct daemon {
 	struct outcome outcome; /* of the last run; facts.wans NULL: none yet */
 	struct wan_state *wans; /* owned; by the WAN's index */
 	struct report report;	/* the last one; at first, what was kept of an earlier daemon */
+	struct fault fault;	/* what the last run failed of */
 	bool moved;		/* links or addresses, since the last run */
 	bool decided;		/* a verdict, since the last run */
 	bool ready;		/* and our manager knows */
@@ -89,6 +90,8 @@ static void make_report(struct daemon *d)
 	    report_make(d->config, &d->outcome.facts, &d->outcome.npt, d->outcome.selections,
 			cycles_health(d->cycles), unix_us(), &report) < 0)
 		return;
+	if (d->fault.text[0])
+		report.trouble = strdup(d->fault.text);
 	report_done(&d->report);
 	d->report = report;
 	write_report(d, HEALTH_PATH);
@@ -159,7 +162,24 @@ static void tell_ready(struct daemon *d)
 	}
 }
 
-static const char *const family_names[] = { "IPv4", "IPv6" };
+static const char *const family_words[] = { "ipv4", "ipv6" };
+
+struct reason {
+	char s[200];
+};
+
+/* Of the first target that has failed. */
+static struct reason first_reason(const struct daemon *d, size_t wan, enum family family)
+{
+	const struct probe_set *set = cycles_health(d->cycles)[wan].probes[family];
+	struct reason reason = {};
+
+	for (size_t i = 0; i < set->n_targets && !reason.s[0]; i++)
+		if (set->targets[i].result == PROBE_FAILED)
+			snprintf(reason.s, sizeof(reason.s), ": %s: %s", set->targets[i].name,
+				 set->targets[i].why);
+	return reason;
+}
 
 static bool is_flushed_by_verdict(const struct daemon *d, size_t wan, enum family family)
 {
@@ -173,11 +193,13 @@ static void on_changed(size_t wan, enum family family, enum verdict old, void *a
 	const struct wan_conf *conf = &d->config->wans[wan];
 	const struct health_state *health = &cycles_health(d->cycles)[wan].state[family];
 
-	log_event(health->state == VERDICT_DOWN ? LOG_WARNING : LOG_NOTICE,
-		  health->state == VERDICT_DOWN ? "wan-down" : "wan-up",
-		  "%s %s: %s after %s, cycles=%u", conf->name, family_names[family],
-		  verdict_name(health->state), verdict_name(old),
-		  health->state == VERDICT_DOWN ? health->failures : health->successes);
+	if (health->state == VERDICT_DOWN)
+		log_event(LOG_WARNING, "wan-down", "wan=%s family=%s was=%s failures=%u is down%s",
+			  conf->name, family_words[family], verdict_name(old), health->failures,
+			  first_reason(d, wan, family).s);
+	else
+		log_event(LOG_NOTICE, "wan-up", "wan=%s family=%s was=%s successes=%u is up",
+			  conf->name, family_words[family], verdict_name(old), health->successes);
 	notify_transition(d->notify, d->config->notify_command, conf->name, family, old,
 			  health->state);
 	d->wans[wan].flush[family] = is_flushed_by_verdict(d, wan, family);
@@ -371,8 +393,8 @@ static void flush_flows(struct daemon *d)
 			d->wans[i].flush[family] = false;
 			if (log_outcome(conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault),
 					&fault) == 0)
-				log_event(LOG_NOTICE, "flush", "%s %s: flows removed, wan=%s",
-					  conf->name, family_names[family], conf->name);
+				log_event(LOG_NOTICE, "flush", "wan=%s family=%s flows removed",
+					  conf->name, family_words[family]);
 		}
 	}
 }
@@ -428,6 +450,7 @@ static int run_once(struct daemon *d, struct fault *fault)
 		return r;
 	before = TAKE(d->outcome.facts);
 	r = reconcile(d->config, &request, &d->kernel, &d->outcome, fault);
+	d->fault = r < 0 ? *fault : (struct fault){};
 	if (!d->outcome.facts.wans) {
 		d->outcome.facts = TAKE(before);
 		return r;

@@ -24,5 +24,6 @@ void report_done(struct report *report)
 		for (enum family family = 0; family < N_FAMILIES; family++)
 			family_done(&report->wans[i].family[family]);
 	free(report->wans);
+	free(report->trouble);
 	*report = (struct report){};
 }

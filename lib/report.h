@@ -46,6 +46,7 @@ struct report {
 	uint64_t interval_us;	 /* and at most how long until the next one */
 	struct wan_report *wans; /* owned */
 	size_t n_wans;
+	char *trouble; /* owned; why the kernel could not be brought to this; NULL: it was */
 };
 
 void report_done(struct report *report);

@@ -121,8 +121,9 @@ static json_t *report_json(const struct report *report)
 
 	for (size_t i = 0; i < report->n_wans; i++)
 		json_array_append_new(wans, wan_json(&report->wans[i]));
-	return json_pack("{s:i, s:o*, s:I, s:o}", "version", 1, "time", text_json(time.s),
-			 "interval_ms", (json_int_t)(report->interval_us / 1000), "wans", wans);
+	return json_pack("{s:i, s:o*, s:I, s:o*, s:o}", "version", 1, "time", text_json(time.s),
+			 "interval_ms", (json_int_t)(report->interval_us / 1000), "trouble",
+			 text_json(report->trouble), "wans", wans);
 }
 
 int report_print_json(const struct report *report, FILE *f)

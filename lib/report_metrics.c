@@ -174,6 +174,8 @@ void report_print_metrics(const struct report *report, const struct traffic *tra
 		if (traffic || !metrics[i].of_traffic)
 			print_metric(&metrics[i], report, traffic, f);
 	print_carrier(report, f);
+	print_head("mwan_in_force", "gauge", "1 if the kernel is as the site wants it.", f);
+	fprintf(f, "mwan_in_force %d\n", !report->trouble);
 	print_head("mwan_health_last_cycle_timestamp_seconds", "gauge",
 		   "When the health daemon last wrote its state.", f);
 	fprintf(f, "mwan_health_last_cycle_timestamp_seconds %.3f\n",

@@ -223,7 +223,9 @@ int report_read(const char *path, struct report *ret, struct fault *fault)
 
 	report.time_us = read_time(root, "time");
 	report.interval_us = 1000 * read_count(root, "interval_ms", UINT32_MAX);
-	r = read_wans(json_object_get(root, "wans"), &report);
+	r = read_text(root, "trouble", &report.trouble);
+	if (r == 0)
+		r = read_wans(json_object_get(root, "wans"), &report);
 	if (r < 0)
 		return r;
 

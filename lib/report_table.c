@@ -170,8 +170,13 @@ static void print_row(const struct row *row, const int widths[N_COLUMNS], FILE *
 
 static void print_troubles(const struct report *report, FILE *f)
 {
-	bool first = true;
+	bool first = !report->trouble;
 
+	if (report->trouble) {
+		fputs("\nnot in force: ", f);
+		print_plain(report->trouble, f);
+		fputc('\n', f);
+	}
 	for (size_t i = 0; i < report->n_wans; i++) {
 		const struct wan_report *wan = &report->wans[i];
 

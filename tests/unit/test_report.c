@@ -90,6 +90,7 @@ START_TEST(what_is_written_comes_back)
 
 	make_rich();
 	report.time_us += 123000;
+	report.trouble = strdup("the base ruleset is not loaded");
 	ck_assert_msg(report_write(&report, path, &fault) == 0, "%s", fault.text);
 	ck_assert_msg(report_read(path, &back, &fault) == 0, "%s", fault.text);
 	before = as_json(&report);
@@ -97,6 +98,7 @@ START_TEST(what_is_written_comes_back)
 	ck_assert_str_eq(after, before);
 	ck_assert_uint_eq(back.time_us, report.time_us);
 	ck_assert_uint_eq(back.interval_us, report.interval_us);
+	ck_assert_str_eq(back.trouble, report.trouble);
 
 	for (size_t i = 0; i < report.n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++) {

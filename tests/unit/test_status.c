@@ -142,6 +142,7 @@ START_TEST(trouble_stands_under_the_table)
 
 	make_trouble();
 	probed_report(&probed, &report);
+	report.trouble = strdup("the base ruleset is not loaded");
 	text = table();
 	check_text(text, 120);
 	expect_golden("status", "table-trouble", text);
@@ -257,6 +258,7 @@ START_TEST(metrics_of_a_site_in_trouble)
 
 	make_trouble();
 	probed_report(&probed, &report);
+	report.trouble = strdup("the base ruleset is not loaded");
 	traffic = some_traffic();
 	text = metrics(&traffic);
 	check_metrics(text);
