@@ -19,19 +19,22 @@
 const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 	[NFT_FILTER] = {
 		.name = "filter",
-		.list = "list set inet filter lan\nlist set inet filter wan\n"
-			"list set inet filter exits\nlist map inet filter paths\n",
+		.list = "list table inet filter",
 		.wipe = "flush set inet filter lan\nflush set inet filter wan\n"
-			"flush set inet filter exits\nflush map inet filter paths\n",
-		.pristine = "table inet filter {\n\tset lan {\n\t\ttype ifname\n\t}\n}\n"
-			    "table inet filter {\n\tset wan {\n\t\ttype ifname\n\t}\n}\n"
-			    "table inet filter {\n\tset exits {\n\t\ttype mark . ifname\n\t}\n}\n"
-			    "table inet filter {\n\tmap paths {\n"
-			    "\t\ttype ifname . ifname : verdict\n\t}\n}\n",
+			"flush chain inet filter exits\nflush chain inet filter exits6\n"
+			"flush chain inet filter inside\nflush chain inet filter inside6\n"
+			"flush map inet filter paths\n",
+		.pristine = "\tchain exits {\n\t}\n"
+			    "\tchain exits6 {\n\t}\n"
+			    "\tchain inside {\n\t}\n"
+			    "\tchain inside6 {\n\t}\n"
+			    "\tmap paths {\n\t\ttype ifname . ifname : verdict\n\t}\n"
+			    "\tset lan {\n\t\ttype ifname\n\t}\n"
+			    "\tset wan {\n\t\ttype ifname\n\t}\n",
 	},
 	[NFT_MANGLE] = {
 		.name = "mangle",
-		.list = "list table inet mangle\n",
+		.list = "list table inet mangle",
 		.wipe = "delete table inet mangle\n",
 		.create = "add table inet mangle\n"
 			  "add chain inet mangle prerouting { type filter hook prerouting priority mangle; policy accept; }\n",
@@ -41,7 +44,7 @@ const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 	},
 	[NFT_NAT] = {
 		.name = "nat",
-		.list = "list table ip nat\n",
+		.list = "list table ip nat",
 		.wipe = "delete table ip nat\n",
 		.create = "add table ip nat\n"
 			  "add chain ip nat prerouting { type nat hook prerouting priority dstnat; policy accept; }\n"
@@ -50,7 +53,7 @@ const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 	},
 	[NFT_NAT6] = {
 		.name = "nat6",
-		.list = "list table ip6 nat\n",
+		.list = "list table ip6 nat",
 		.wipe = "delete table ip6 nat\n",
 		.create = "add table ip6 nat\n"
 			  "add chain ip6 nat prerouting { type nat hook prerouting priority dstnat; policy accept; }\n"
@@ -93,7 +96,55 @@ static bool any_wan(const struct config *config, bool (*is)(const struct wan_con
 	return false;
 }
 
-/* ---- inet filter: the interfaces by name ---- */
+/* ---- inet filter: the interfaces by name, and what leaves by them ---- */
+
+bool nft_is_counter(const char *name)
+{
+	const char *direction;
+	int end = 0;
+
+	sscanf(name, "m%*3[0-9]_ipv%*1[46]_%n", &end);
+	direction = name + end;
+	return end > 0 && (strncmp(direction, "in ", 3) == 0 || strncmp(direction, "out ", 4) == 0);
+}
+
+static void declare_counters(const struct wan_conf *wan, FILE *f)
+{
+	static const char *const counts[] = { "ipv4_out", "ipv4_in", "ipv6_out", "ipv6_in" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		fprintf(f, "add counter inet filter m%u_%s\n", wan->mark, counts[i]);
+}
+
+/*
+ * To compare an interface's name costs five times a mark, and to look either up still
+ * more: what an answer can only be, inside, is asked first, and a WAN's name once.
+ */
+static void fill_exits(const struct config *config, enum family family, FILE *f)
+{
+	const char *suffix = family == IPV6 ? "6" : "", *lan = config->lan.interface;
+	unsigned version = family == IPV6 ? 6 : 4;
+
+	fprintf(f, "# chain inet filter exits%s\n", suffix);
+	if (family == IPV4)
+		fputs("add rule inet filter exits meta nfproto ipv6 goto exits6\n", f);
+	fprintf(f, "add rule inet filter exits%s ct direction reply oifname \"%s\" goto inside%s\n",
+		suffix, lan, suffix);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fprintf(f,
+			"add rule inet filter exits%1$s meta mark %2$u oifname \"%3$s\" "
+			"counter name \"m%2$u_ipv%4$u_out\" accept\n",
+			suffix, config->wans[i].mark, config->wans[i].interface, version);
+	fprintf(f, "add rule inet filter exits%s oifname \"%s\" goto inside%s\n", suffix, lan,
+		suffix);
+
+	fprintf(f, "# chain inet filter inside%s\n", suffix);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fprintf(f,
+			"add rule inet filter inside%1$s meta mark %2$u "
+			"counter name \"m%2$u_ipv%3$u_in\" accept\n",
+			suffix, config->wans[i].mark, version);
+}
 
 static void write_filter(const struct site *site, FILE *f)
 {
@@ -101,16 +152,15 @@ static void write_filter(const struct site *site, FILE *f)
 
 	const char *lan = config->lan.interface;
 
+	for (size_t i = 0; i < config->n_wans; i++)
+		declare_counters(&config->wans[i], f);
+
 	fprintf(f, "# set inet filter lan\nadd element inet filter lan { \"%s\" }\n", lan);
 	fputs("# set inet filter wan\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add element inet filter wan { \"%s\" }\n", config->wans[i].interface);
-	fputs("# set inet filter exits\n", f);
-	for (size_t i = 0; i < config->n_wans; i++)
-		fprintf(f,
-			"add element inet filter exits { %1$u . \"%2$s\" }\n"
-			"add element inet filter exits { %1$u . \"%3$s\" }\n",
-			config->wans[i].mark, config->wans[i].interface, lan);
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		fill_exits(config, family, f);
 	fputs("# map inet filter paths\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f,

@@ -2,7 +2,7 @@
  * The nftables objects that this site wants, as nft text. Pure.
  *
  * A part is what is listed, compared, kept in /run/mwan/nft and replaced
- * together: one of our three tables, or the interface sets of the base filter.
+ * together: one of our three tables, or what the base filter has for us.
  * Its text declares the objects, then fills them, chunk by chunk:
  *
  *     # chain inet mangle from_lan
@@ -24,14 +24,18 @@ enum nft_part_id {
 
 struct nft_part_info {
 	const char *name; /* of its files */
-	const char *list; /* the commands that list it */
+	const char *list; /* the command that lists its table */
 	const char *wipe; /* the commands that remove it or empty it */
-	const char
-		*create; /* the commands that make it as the base does; NULL: only the base can */
-	const char *pristine; /* what listing it prints when only the base is loaded */
+	/* The commands that make it as the base does. NULL: only the base can, and the
+	 * table is not ours alone. */
+	const char *create;
+	const char *pristine; /* its listing when only the base is loaded */
 };
 
 extern const struct nft_part_info nft_parts[N_NFT_PARTS];
+
+/* True for a name that we give to counters in the filter: m1_ipv4_out. A space ends it. */
+bool nft_is_counter(const char *name);
 
 /* One text for each part: commands for tables as the base leaves them. */
 struct nft_texts {

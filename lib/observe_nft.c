@@ -51,41 +51,108 @@ static bool is_remembered(uint32_t generation)
 	return file_read(GENERATION_PATH, &kept) == 0 && strcmp(kept, text) == 0;
 }
 
-/* One command at a time: nft 1.0.6 forgets the first object when asked for two. */
-static int list_lines(struct nft *nft, const char *commands, FILE *f, struct fault *fault)
+/* One object of a table's listing, from its "\tchain NAME {\n" to its "\t}\n". */
+struct block {
+	const char *text;
+	size_t head, length;
+};
+
+/* The first block in *text, which is moved behind it. */
+static bool next_block(const char **text, struct block *ret)
 {
-	_cleanup_(freep) char *copy = strdup(commands);
-	char *rest = copy;
-
-	for (char *line; rest && *rest && (line = strsep(&rest, "\n"));) {
-		_cleanup_(freep) char *output = NULL;
-		int r = nft_run(nft, line, &output, fault);
-
-		if (r < 0)
-			return r;
-		fputs(output, f);
+	for (const char *line = *text, *end; *line; line = end) {
+		end = strchrnul(line, '\n');
+		end += *end == '\n';
+		if (line[0] != '\t' || line[1] == '\t' || end - line < 3 || end[-2] != '{')
+			continue;
+		ret->text = line;
+		ret->head = (size_t)(end - line);
+		end = strstr(end - 1, "\n\t}\n");
+		if (!end)
+			return false;
+		*text = end + strlen("\n\t}\n");
+		ret->length = (size_t)(*text - line);
+		return true;
 	}
-	return copy ? 0 : -ENOMEM;
+	return false;
+}
+
+/* True when the base has an object of that name for us. */
+static bool is_of_base(const struct block *block, const char *pristine)
+{
+	return memmem(pristine, strlen(pristine), block->text, block->head);
+}
+
+static bool is_counter(const struct block *block)
+{
+	static const char kind[] = "\tcounter ";
+
+	return strncmp(block->text, kind, strlen(kind)) == 0 &&
+	       nft_is_counter(block->text + strlen(kind));
+}
+
+static int block_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct block *)a)->text, ((const struct block *)b)->text);
+}
+
+/*
+ * What is ours of a table that others extend, in an order of its own: theirs
+ * tells who came first. *ret is NULL when the base has not all of it.
+ */
+static int pick_own(const char *listing, const char *pristine, char **ret)
+{
+	_cleanup_(freep) struct block *own = NULL;
+	_cleanup_(freep) char *text = NULL;
+	size_t n = 0, n_missing = 0, size;
+	struct block block;
+	FILE *f;
+
+	for (const char *at = pristine; next_block(&at, &block);)
+		n_missing++;
+	for (const char *at = listing; next_block(&at, &block);) {
+		struct block *v;
+
+		if (is_of_base(&block, pristine))
+			n_missing--;
+		else if (!is_counter(&block))
+			continue;
+		v = reallocarray(own, n + 1, sizeof(*own));
+		if (!v)
+			return -ENOMEM;
+		own = v;
+		own[n++] = block;
+	}
+	if (n_missing > 0 || !own)
+		return 0;
+
+	qsort(own, n, sizeof(*own), block_cmp);
+	f = open_memstream(&text, &size);
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		fwrite(own[i].text, 1, own[i].length, f);
+	if (fclose(f) != 0)
+		return -ENOMEM;
+	*ret = TAKE(text);
+	return 0;
 }
 
 int nft_list_part(struct nft *nft, enum nft_part_id part, char **ret, struct fault *fault)
 {
+	const struct nft_part_info *info = &nft_parts[part];
 	_cleanup_(freep) char *listing = NULL;
 	struct fault reason = {};
-	size_t size;
-	FILE *f = open_memstream(&listing, &size);
 	int r;
 
 	*ret = NULL;
-	if (!f)
-		return -ENOMEM;
-	r = list_lines(nft, nft_parts[part].list, f, &reason);
-	if (fclose(f) != 0)
-		return -ENOMEM;
+	r = nft_run(nft, info->list, &listing, &reason);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return fault_set(fault, r, "%s", reason.text);
+	if (!info->create)
+		return pick_own(listing, info->pristine, ret);
 	*ret = TAKE(listing);
 	return 0;
 }
@@ -158,9 +225,9 @@ int observe_nft(struct nl_sock *nfnl, struct nft **nft, uint32_t *generation,
 	if (!observed.listing[NFT_FILTER])
 		return fault_set(
 			fault, -ENOENT,
-			"the base ruleset is not loaded (table inet filter has no sets lan and "
-			"wan): run `systemctl restart nftables`, or `nft -f "
-			"/etc/mwan/nftables.conf`");
+			"the base ruleset is not loaded, or is not this version's: run `nft -f "
+			"/etc/mwan/nftables.conf`; should that fail for a file of /run/mwan/nft, "
+			"remove it first");
 	*ret = TAKE(observed);
 	return 0;
 }

@@ -16,7 +16,7 @@
 int observe_nft(struct nl_sock *nfnl, struct nft **nft, uint32_t *generation,
 		struct nft_observed *ret, struct fault *fault);
 
-/* What the kernel prints of one part; *ret is NULL when it is not there. */
+/* What the kernel prints of one part; *ret is NULL when it is not there, or not whole. */
 int nft_list_part(struct nft *nft, enum nft_part_id part, char **ret, struct fault *fault);
 
 /* Where things are kept between runs. */

@@ -150,6 +150,25 @@ static bool equal(const char *a, const char *b)
 	return a && b && strcmp(a, b) == 0;
 }
 
+/*
+ * Of WANs that are no more. The others keep what they have counted: adding a counter
+ * that is there changes nothing.
+ */
+static void delete_stale_counters(const char *listing, const char *want, FILE *f)
+{
+	static const char head[] = "\n\tcounter ";
+
+	for (const char *at = strstr(listing, head); at; at = strstr(at + 1, head)) {
+		const char *name = at + strlen(head);
+		char declaration[64];
+
+		snprintf(declaration, sizeof(declaration), "add counter inet filter %.*s\n",
+			 (int)strcspn(name, " "), name);
+		if (!strstr(want, declaration))
+			fprintf(f, "delete%s", declaration + strlen("add"));
+	}
+}
+
 static void plan_part(enum nft_part_id part, const struct nft_texts *desired,
 		      const struct nft_observed *observed, struct plan *plan, FILE *f)
 {
@@ -167,6 +186,8 @@ static void plan_part(enum nft_part_id part, const struct nft_texts *desired,
 				fputs(nft_parts[part].wipe, f);
 			if (nft_parts[part].create)
 				fputs(nft_parts[part].create, f);
+			else if (listing)
+				delete_stale_counters(listing, want, f);
 		}
 		fputs(want, f);
 		if (part == NFT_MANGLE)

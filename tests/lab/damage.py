@@ -10,6 +10,7 @@ import rtnl
 from router import OWNER, rule_text
 
 NFT_TABLES = [("inet", "mangle"), ("ip", "nat"), ("ip6", "nat")]
+FILTER_CHAINS = ["exits", "exits6", "inside", "inside6"]  # of the base's, those that mwan fills
 NAMED_TYPES = {"0": "unicast", "1": "unicast", "6": "blackhole", "7": "unreachable"}
 
 
@@ -42,7 +43,7 @@ def nft_damage(router):
                 commands.append(f"flush {kind} {family} {table} {name}")
                 commands += [f"delete element {family} {table} {name} {{ {element} }}"
                              for element in _elements(listing, kind, family, table, name)]
-            elif (family, table) in NFT_TABLES:
+            elif (family, table) in NFT_TABLES or thing.get("chain", thing.get("name")) in FILTER_CHAINS:
                 if kind == "rule":
                     commands.append(f"delete rule {family} {table} {thing['chain']} handle {thing['handle']}")
                 elif kind == "chain":
@@ -118,6 +119,10 @@ INTRUSIONS = [
     _nft("add element inet filter wan { \"eth7\" }"),
     _nft("add element inet filter lan { \"eth7\" }"),
     _nft("flush set inet filter wan; add element inet filter wan { \"enatt0.3242\" }"),
+    _nft("insert rule inet filter exits accept"),
+    _nft("add rule inet filter inside6 counter"),
+    _nft("flush chain inet filter exits; add rule inet filter exits counter name m2_ipv4_out"),
+    _nft("add counter inet filter m77_ipv6_in"),
     _nft("delete chain inet mangle prerouting; add chain inet mangle prerouting "
          "{ type filter hook prerouting priority -140; policy accept; }"),
 ]

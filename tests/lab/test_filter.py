@@ -45,7 +45,8 @@ def drops(lab):
     found = {}
     for item in lab.router.nft_json():
         rule = item.get("rule", {})
-        counters = [part["counter"]["packets"] for part in rule.get("expr", []) if "counter" in part]
+        counters = [part["counter"]["packets"] for part in rule.get("expr", [])
+                    if isinstance(part.get("counter"), dict)]  # a named one, of what is accepted, is its name
         if rule.get("table") == "filter" and counters:
             found[rule["comment"]] = counters[0]
     return found

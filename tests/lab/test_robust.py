@@ -129,6 +129,7 @@ DAMAGES = {
     "mangle intruded": lambda lab: lab.router.nft("insert rule inet mangle prerouting accept; add chain inet mangle x"),
     "nat deleted": lambda lab: lab.router.nft("delete table ip nat; delete table ip6 nat"),
     "sets flushed": lambda lab: lab.router.nft("flush set inet filter wan; flush map inet filter paths"),
+    "exits intruded": lambda lab: lab.router.nft("insert rule inet filter exits accept; add counter inet filter m9_ipv4_in"),
 }
 
 

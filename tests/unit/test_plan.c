@@ -194,6 +194,47 @@ START_TEST(lost_record_means_a_new_table)
 }
 END_TEST
 
+/* ---- the part of a table that is not ours alone ---- */
+
+#define KEPT "add counter inet filter m1_ipv4_in\n"
+#define FILL "# chain inet filter inside\nadd rule inet filter inside accept\n"
+
+START_TEST(counters_of_lost_wans_go_and_the_others_go_on)
+{
+	const char *listing = "\tchain exits {\n\t\tcounter name \"m3_ipv4_in\"\n\t}\n"
+			      "\tcounter m1_ipv4_in {\n\t}\n"
+			      "\tcounter m2_ipv4_in {\n\t}\n";
+	struct nft_texts texts = { .v = { "", "", "", "" } };
+	struct nft_observed rules = {};
+
+	for (size_t i = 0; i < N_NFT_PARTS; i++)
+		rules.listing[i] = (char *)nft_parts[i].pristine;
+	rules.listing[NFT_FILTER] = (char *)listing;
+	texts.v[NFT_FILTER] = KEPT FILL;
+
+	ck_assert_int_eq(plan_nft(&texts, &rules, &plan), 0);
+	ck_assert_ptr_eq(strstr(plan.nft, nft_parts[NFT_FILTER].wipe), plan.nft);
+	ck_assert_str_eq(plan.nft + strlen(nft_parts[NFT_FILTER].wipe),
+			 "delete counter inet filter m2_ipv4_in\n" KEPT FILL);
+}
+END_TEST
+
+START_TEST(counters_of_others_are_told_from_ours)
+{
+	static const char *const ours[] = { "m1_ipv4_out {", "m254_ipv6_in {" };
+	static const char *const theirs[] = { "mine {",		"m1 {",
+					      "m1_ipv4_ {",	"m1_ipv4_i {",
+					      "m1_ipv5_in {",	"m1_ipv4_inner {",
+					      "m_ipv4_in {",	"m1234_ipv4_in {",
+					      "am1_ipv4_out {", "m1_ipv4_out_ {" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		ck_assert_msg(nft_is_counter(ours[i]), "%s", ours[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++)
+		ck_assert_msg(!nft_is_counter(theirs[i]), "%s", theirs[i]);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("plan");
@@ -212,5 +253,7 @@ int main(void)
 	tcase_add_test(tcase, fresh_base_is_only_added_to);
 	tcase_add_test(tcase, missing_table_is_made);
 	tcase_add_test(tcase, lost_record_means_a_new_table);
+	tcase_add_test(tcase, counters_of_lost_wans_go_and_the_others_go_on);
+	tcase_add_test(tcase, counters_of_others_are_told_from_ours);
 	return run_case(tcase, "plan");
 }
