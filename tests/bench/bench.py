@@ -1,4 +1,4 @@
-"""What both benches share: a site in namespaces that die with the script, the
+"""What the benches share: a site in namespaces that die with the script, the
 programs under test, and how figures are laid out."""
 
 import os
@@ -19,6 +19,8 @@ LAN4 = [f"10.250.250.{i}" for i in range(2, 7)]
 PREFIX6 = "3d06:bad:b01::/60"
 ROUTER6 = "3d06:bad:b01:fe::2"
 CONFIG = "/run/mwan.conf" # within the router's namespace
+PEERS = REPO / "tests/bench/peers"
+SITE = "/run/peer/site" # what they read, likewise
 
 
 class Wan:
@@ -45,10 +47,10 @@ def run(*argv, text=None, check=True):
     return done.stdout
 
 
-def need_build():
+def need_build(program="update-routes"):
     if os.geteuid() != 0:
         sys.exit("bench: run as root: it makes network namespaces")
-    if not (BIN / "update-routes").exists():
+    if not (BIN / program).exists():
         run(REPO / "tests/run", "build")
 
 
@@ -155,6 +157,17 @@ class Site:
         for i, inside in enumerate(LAN4):
             text += f"{inside} = " + ",\n    ".join(f"{w.name} {w.public4[i]}" for w in self.wans) + "\n"
         return text
+
+    def in_shell(self):
+        """The same for the peers."""
+        def array(name, values):
+            return f"declare -A {name}=({' '.join(f'[{w.name}]={v}' for w, v in zip(self.wans, values))})\n"
+
+        wans = self.wans
+        return (f"WANS=({' '.join(w.name for w in wans)})\nLAN={LAN} LAN4=10.250.250.0/29 PREFIX6={PREFIX6} ROUTER6={ROUTER6}\n"
+                "STATE=/run/peer\n" + array("INTERFACE", [w.interface for w in wans]) + array("MARK", [w.mark for w in wans])
+                + array("TABLE", [w.table for w in wans]) + array("BLOCK4", [w.block4 for w in wans])
+                + array("PREFIX_WAN", [w.prefix6 for w in wans]) + array("EDGE", [w.edge6 for w in wans]))
 
     def load_base(self):
         self.router.run("nft", "-f", BASE)
