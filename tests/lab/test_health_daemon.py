@@ -1,6 +1,7 @@
 """health-check as a service: what it tells its manager, what it makes of files, and what it is to its neighbours."""
 
 import fcntl
+import os
 import re
 import shutil
 import signal
@@ -298,7 +299,8 @@ def test_a_thousand_address_events_in_a_second_are_kept_up_with(watch, interface
     # A run of its own for each of 1,000 events would add or remove that many rules.
     rules = events.get("route 32", 0) + events.get("route 33", 0)
     assert rules < 600, events
-    assert daemon.rss() < memory + 1024 and daemon.descriptors() <= files + 8
+    assert daemon.descriptors() <= files + 8
+    assert "ASAN_OPTIONS" in os.environ or daemon.rss() < memory + 1024  # sanitized, nothing is given back
 
 
 def test_events_that_were_lost_are_made_up_for(watch):

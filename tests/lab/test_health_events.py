@@ -8,7 +8,6 @@ import pytest
 import damage
 import rtnl
 import wans
-from daemon import STATE
 from lab import ROUTER_LL, SERVERS4, SERVERS6
 from router import OWNER
 from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
@@ -94,9 +93,14 @@ def test_own_addresses_that_somebody_deletes_are_back(site):
 
 def test_its_files_that_somebody_removes_are_back(site):
     lab, daemon = site
+
+    def files():
+        return lab.router.run("sh", "-c", "cd /run/mwan && ls health.json nft", check=False).out
+
+    before = files()
     lab.router.run("sh", "-c", "rm -rf /run/mwan/*.json /run/mwan/nft")
     lab.router.nft("flush chain ip6 nat postrouting")
-    wait_until(lambda: lab.router.path(STATE).exists(), SOON)
+    wait_until(lambda: files() == before, SOON)
     daemon.wait_snapshot(daemon.wanted, SOON)
     lab.router.load_base()
     assert lab.router.snapshot() == daemon.wanted
