@@ -197,7 +197,8 @@ def files(lab):
 def test_once_probes_one_cycle_and_changes_nothing(make_lab, running):
     lab = make_lab(health={"interval": "60s", "timeout": "300ms", "failure_threshold": 3}).up()
     if running:
-        lab.daemon()
+        lab.daemon().wait_states()
+        time.sleep(0.5)  # the run that follows the first verdicts; the next cycle is a minute away
     before = files(lab)
     with lab.router.monitor() as monitor:
         result = lab.router.run("health-check", "--once", check=False)
