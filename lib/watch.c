@@ -111,7 +111,7 @@ static bool drain(struct nl_sock *sk, bool (*on_message)(struct watch *, struct 
 		  struct watch *watch, bool *moved)
 {
 	static char data[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = {};
 	bool news = false;
 
 	for (;;) {

@@ -13,6 +13,8 @@ static inline int run_case(TCase *tcase, const char *name)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	/* Sanitized, on a busy machine. */
+	tcase_set_timeout(tcase, 100);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -655,7 +655,6 @@ int main(void)
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, enter_folder, leave_folder);
-	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, every_mistake_gets_its_message);
 	tcase_add_test(tcase, a_minimal_site_gets_the_defaults);
 	tcase_add_test(tcase, the_contracts_example_loads);

@@ -1057,7 +1057,6 @@ int main(void)
 {
 	TCase *tcase = tcase_create("probe");
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, addresses_answer);
 	tcase_add_test(tcase, a_silent_target_fails_at_the_deadline);

@@ -386,7 +386,6 @@ int main(void)
 {
 	TCase *tcase = tcase_create("report");
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, the_object_is_the_promised_one);
 	tcase_add_test(tcase, what_is_written_comes_back);

@@ -149,7 +149,6 @@ int main(void)
 {
 	TCase *tcase = tcase_create("runner");
 
-	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, first_run_needs_no_request);
 	tcase_add_test(tcase, storm_makes_few_runs_and_one_after_its_end);
 	tcase_add_test(tcase, requests_at_one_time_make_one_run);

@@ -150,7 +150,6 @@ int main(void)
 {
 	TCase *tcase = tcase_create("traffic");
 
-	tcase_set_timeout(tcase, 30);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, an_empty_kernel_counts_nothing);
 	tcase_add_test(tcase, counters_are_found_by_their_names);
