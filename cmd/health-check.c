@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	DAEMON = 1 << 0,
@@ -39,20 +38,12 @@ static const struct cli_program program = {
 		},
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
-
 /* ---- --status ---- */
 
 /* A daemon that is busy may be late by some cycles. */
 static bool is_stale(const struct report *report)
 {
-	return now_us() > report->time_us + 3 * report->interval_us + 2000000;
+	return clock_us(CLOCK_REALTIME) > report->time_us + 3 * report->interval_us + 2000000;
 }
 
 static int print_metrics(const struct report *report)
@@ -72,7 +63,7 @@ static int show(const struct report *report, unsigned flags)
 		return print_metrics(report);
 	if (flags & JSON)
 		return report_print_json(report, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
-	report_print_table(report, now_us(), stdout);
+	report_print_table(report, clock_us(CLOCK_REALTIME), stdout);
 	return EXIT_DONE;
 }
 
@@ -100,12 +91,12 @@ static int show_status(unsigned flags)
 		log_event(LOG_ERR, "status",
 			  "health-check --daemon does not run: this is what it knew %ju s ago; "
 			  "`systemctl start mwan-health`",
-			  (uintmax_t)(now_us() - report.time_us) / 1000000);
+			  (uintmax_t)(clock_us(CLOCK_REALTIME) - report.time_us) / 1000000);
 	else if (is_stale(&report))
 		log_event(LOG_ERR, "status",
 			  "the daemon runs, but this is %ju s old: see `systemctl status "
 			  "mwan-health`",
-			  (uintmax_t)(now_us() - report.time_us) / 1000000);
+			  (uintmax_t)(clock_us(CLOCK_REALTIME) - report.time_us) / 1000000);
 	else
 		return r;
 	return EXIT_FAILED;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* What a set's answers are about. */
 struct subject {
@@ -25,14 +24,6 @@ struct cycles {
 	struct subject (*subjects)[N_FAMILIES]; /* owned */
 	uint64_t *next_us, *deadline_us;	/* owned; of the next cycle, and of the open one */
 };
-
-static uint64_t now_us(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
 
 /* ---- the end of a cycle ---- */
 
@@ -58,7 +49,7 @@ static void finish(struct subject *subject)
 	subject->open = false;
 	for (size_t i = 0; i < set->n_targets; i++)
 		good += is_good(&set->targets[i], conf);
-	if (health_step(state, good >= conf->min_targets, conf, now_us(CLOCK_REALTIME) / 1000000))
+	if (health_step(state, good >= conf->min_targets, conf, clock_us(CLOCK_REALTIME) / 1000000))
 		cycles->handlers->changed(subject->wan, subject->family, old, cycles->arg);
 }
 
@@ -131,7 +122,7 @@ static void plan_next(struct cycles *cycles, size_t wan, uint64_t now)
 static int on_time(sd_event_source *source, uint64_t when, void *arg)
 {
 	struct cycles *cycles = arg;
-	uint64_t now = now_us(CLOCK_MONOTONIC);
+	uint64_t now = clock_us(CLOCK_MONOTONIC);
 	size_t n = cycles->config->n_wans;
 	bool over = false;
 
@@ -161,7 +152,7 @@ static int on_time(sd_event_source *source, uint64_t when, void *arg)
 
 void cycles_start(struct cycles *cycles)
 {
-	uint64_t now = now_us(CLOCK_MONOTONIC);
+	uint64_t now = clock_us(CLOCK_MONOTONIC);
 
 	if (cycles->started)
 		return;

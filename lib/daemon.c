@@ -19,7 +19,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #define LOCK_PATH RUN_DIR "/health.lock"
 /* OPNsense is asked for its link-local address again, less and less often. */
@@ -64,14 +63,6 @@ struct daemon {
 	unsigned router6_tries; /* in a row, in vain */
 };
 
-static uint64_t unix_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
-
 /* ---- telling ---- */
 
 static void write_report(struct daemon *d, const char *path)
@@ -88,7 +79,7 @@ static void make_report(struct daemon *d)
 
 	if (!d->outcome.facts.wans ||
 	    report_make(d->config, &d->outcome.facts, &d->outcome.npt, d->outcome.selections,
-			cycles_health(d->cycles), unix_us(), &report) < 0)
+			cycles_health(d->cycles), clock_us(CLOCK_REALTIME), &report) < 0)
 		return;
 	if (d->fault.text[0])
 		report.trouble = strdup(d->fault.text);

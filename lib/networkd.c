@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 
 #define TIMEOUT_US 2000000
 
@@ -92,16 +91,13 @@ struct delegation_word networkd_delegation(struct networkd *networkd, unsigned i
 {
 	_cleanup_(freep) char *json = NULL;
 	struct delegation_word word = {};
-	struct timespec now;
-
 	connect_once(networkd);
 	if (networkd->bus)
 		json = describe_link(networkd, ifindex);
 	if (!json)
 		return word;
 
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	word.said = delegation_from_json(json, now.tv_sec * 1000000ULL + now.tv_nsec / 1000,
-					 current, max_len, &word.prefix);
+	word.said = delegation_from_json(json, clock_us(CLOCK_BOOTTIME), current, max_len,
+					 &word.prefix);
 	return word;
 }

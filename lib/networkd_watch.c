@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 
 #define SERVICE "org.freedesktop.network1"
 #define ROOT "/org/freedesktop/network1"
@@ -37,14 +36,6 @@ struct networkd_watch {
 	size_t n_links;
 	uint64_t came_us; /* when networkd appeared; 0: it was there before us */
 };
-
-static uint64_t boot_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
 
 /* ---- asking ---- */
 
@@ -167,7 +158,7 @@ static int on_owner(sd_bus_message *signal, void *arg, sd_bus_error *error)
 	log_event(LOG_DEBUG, "networkd", "networkd %s", *new ? "is there" : "has gone");
 	if (!*new)
 		return 0;
-	watch->came_us = boot_us();
+	watch->came_us = clock_us(CLOCK_BOOTTIME);
 	networkd_watch_ask(watch);
 	return 0;
 }
@@ -360,7 +351,7 @@ struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigne
 {
 	struct link *link = find(watch, ifindex);
 	struct delegation_word word = {};
-	uint64_t now = boot_us();
+	uint64_t now = clock_us(CLOCK_BOOTTIME);
 
 	if (!link || !link->json)
 		return word;

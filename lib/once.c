@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* What the cycle needs; each is freed in the end. */
 struct once {
@@ -91,7 +90,7 @@ int probe_once(const struct config *config, struct report *ret, struct fault *fa
 	if (r < 0)
 		return r;
 	return report_make(config, &once.outcome.facts, &once.outcome.npt, once.outcome.selections,
-			   once.health, (uint64_t)time(NULL) * 1000000, ret);
+			   once.health, clock_us(CLOCK_REALTIME), ret);
 }
 
 bool report_is_all_up(const struct report *report)

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* Name servers are asked over whatever WAN carries the router's traffic: seldom. */
 #define NAMES_KEPT_S 300
@@ -54,7 +53,7 @@ struct http_get {
 	bool wanted; /* and of this cycle */
 	bool named;  /* the name is known: a connection has been tried */
 	long status; /* once the headers are there */
-	struct timespec begun;
+	uint64_t begun_us;
 	struct fault fault;
 	char words[CURL_ERROR_SIZE];
 };
@@ -85,16 +84,12 @@ static void judge(struct http_get *get, CURLcode result)
 	if (get->status >= 400)
 		return probe_failed(get->set, get->target, "answered %ld", get->status);
 	if (get->status > 0) {
-		struct timespec now;
+		uint64_t elapsed = clock_us(CLOCK_MONOTONIC) - get->begun_us;
 		curl_off_t first_byte = 0;
-		int64_t elapsed;
 
 		/* The transfer may be older than the cycle, if its name took long. */
 		http->curl_easy_getinfo(get->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		elapsed = (now.tv_sec - get->begun.tv_sec) * 1000000LL +
-			  (now.tv_nsec - get->begun.tv_nsec) / 1000;
-		if (first_byte > 0 && first_byte < elapsed)
+		if (first_byte > 0 && (uint64_t)first_byte < elapsed)
 			elapsed = first_byte;
 		return probe_answered(get->set, get->target, elapsed);
 	}
@@ -359,7 +354,7 @@ void http_get_begin(struct http_get *get)
 {
 	struct http *http = get->http;
 
-	clock_gettime(CLOCK_MONOTONIC, &get->begun);
+	get->begun_us = clock_us(CLOCK_MONOTONIC);
 	get->wanted = true;
 	if (get->busy)
 		return;

@@ -10,7 +10,6 @@
 #include <netlink/attr.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 struct neighbour {
 	struct addr addr;
@@ -111,14 +110,6 @@ static struct addr linklocal_of(const struct neighbours *neighbours, const struc
 	return (struct addr){};
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
 /* A datagram to the discard port makes the kernel look for the address on the link. */
 static void solicit(const struct config *config, unsigned ifindex, struct addr addr)
 {
@@ -178,7 +169,8 @@ static void send_echo(int fd, unsigned ifindex, uint16_t id)
 /* The source of an answer to our question; AF_UNSPEC: none within the time. */
 static struct addr next_answer(int fd, uint16_t id, uint64_t deadline)
 {
-	for (uint64_t now = now_ms(); now < deadline; now = now_ms()) {
+	for (uint64_t now = clock_us(CLOCK_MONOTONIC) / 1000; now < deadline;
+	     now = clock_us(CLOCK_MONOTONIC) / 1000) {
 		struct pollfd wait = { .fd = fd, .events = POLLIN };
 		struct sockaddr_in6 from = {};
 		socklen_t size = sizeof(from);
@@ -224,7 +216,7 @@ static int ask_only(const struct config *config, unsigned ifindex)
 static int discover(struct nl_sock *sk, const struct config *config, unsigned ifindex,
 		    struct addr *ret)
 {
-	uint64_t deadline = now_ms() + ROUTER6_WAIT_MS;
+	uint64_t deadline = clock_us(CLOCK_MONOTONIC) / 1000 + ROUTER6_WAIT_MS;
 	uint16_t id = getpid();
 	struct addr only = {};
 	bool several = false;
@@ -232,8 +224,8 @@ static int discover(struct nl_sock *sk, const struct config *config, unsigned if
 
 	if (fd < 0)
 		return fd;
-	while (now_ms() < deadline) {
-		uint64_t pause = now_ms() + 250;
+	while (clock_us(CLOCK_MONOTONIC) / 1000 < deadline) {
+		uint64_t pause = clock_us(CLOCK_MONOTONIC) / 1000 + 250;
 
 		ask(config, ifindex, fd, id);
 		for (;;) {

@@ -1,8 +1,8 @@
 #include "runner.h"
 
+#include "util.h"
+
 #include <errno.h>
-#include <stdlib.h>
-#include <time.h>
 
 /* The first run of a storm is at once, the second after the first gap; then they get wider. */
 #define FIRST_GAP_US 10000
@@ -27,14 +27,6 @@ struct runner {
 	uint64_t ended_us; /* when the last one ended; 0: none has */
 	uint64_t gap_us, turn_us, retry_us;
 };
-
-static uint64_t now_us(struct runner *runner)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
 
 static void run_at(struct runner *runner, uint64_t at_us)
 {
@@ -61,7 +53,7 @@ static int on_time(sd_event_source *source, uint64_t when, void *arg)
 
 	runner->at_us = UINT64_MAX;
 	result = runner->run(runner->arg);
-	now = now_us(runner);
+	now = clock_us(CLOCK_MONOTONIC);
 	if (result == RUNNER_BUSY) {
 		run_at(runner, now + widen(&runner->turn_us, LONGEST_WAIT_FOR_TURN_US));
 		return 0;
@@ -95,7 +87,7 @@ void runner_request_now(struct runner *runner)
 
 void runner_request_in(struct runner *runner, uint64_t delay_us)
 {
-	run_at(runner, now_us(runner) + delay_us);
+	run_at(runner, clock_us(CLOCK_MONOTONIC) + delay_us);
 }
 
 int runner_new(sd_event *event, runner_run run, void *arg, struct runner **ret)
