@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include "config_file.h"
 #include "conntrack.h"
 #include "cycles.h"
 #include "fileio.h"
@@ -7,6 +8,7 @@
 #include "networkd_watch.h"
 #include "notify.h"
 #include "reconcile.h"
+#include "report_show.h"
 #include "runner.h"
 #include "verdicts.h"
 #include "watch.h"
@@ -17,7 +19,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #define LOCK_PATH RUN_DIR "/health.lock"
@@ -31,17 +32,10 @@
 /* libnftables keeps megabytes; a storm is over by then. */
 #define NFT_IDLE_US 5000000
 
-/* What the daemon knows of a WAN besides its probes. */
-struct wan_state {
-	struct delegation_word heeded; /* what networkd said when it last changed */
-	bool flush[N_FAMILIES];	       /* its flows have to go, once another WAN can have them */
-};
-
 struct daemon {
-	const char *config_path;
+	struct config_file file;
 	struct config *config; /* owned; what it is made of points to it */
-	struct stat config_stat;
-	bool reload; /* read it again, also if it is the same file */
+	bool reload;	       /* read it again, also if it is the same file */
 
 	sd_event *event;
 	sd_event_source *nft_idle;
@@ -52,15 +46,16 @@ struct daemon {
 	struct cycles *cycles;
 
 	struct kernel kernel;
-	struct outcome outcome; /* of the last run; facts.wans NULL: none yet */
-	struct wan_state *wans; /* owned; by the WAN's index */
-	struct report report;	/* the last one; at first, what was kept of an earlier daemon */
-	struct fault fault;	/* what the last run failed of */
-	bool moved;		/* links or addresses, since the last run */
-	bool decided;		/* a verdict, since the last run */
-	bool ready;		/* and our manager knows */
-	uint64_t started_us;	/* the first run's end */
-	unsigned router6_tries; /* in a row, in vain */
+	struct outcome outcome;	   /* of the last run; facts.wans NULL: none yet */
+	bool (*flush)[N_FAMILIES]; /* owned; by the WAN's index: its flows have to go, once others
+				      can have them */
+	struct report report;	   /* the last one; at first, what was kept of an earlier daemon */
+	struct fault fault;	   /* what the last run failed of */
+	bool moved;		   /* links or addresses, since the last run */
+	bool decided;		   /* a verdict, since the last run */
+	bool ready;		   /* and our manager knows */
+	uint64_t started_us;	   /* the first run's end */
+	unsigned router6_tries;	   /* in a row, in vain */
 };
 
 /* ---- telling ---- */
@@ -88,45 +83,18 @@ static void make_report(struct daemon *d)
 	write_report(d, HEALTH_PATH);
 }
 
-static const char *summary(const struct wan_report *wan)
-{
-	const struct family_report *four = &wan->family[IPV4], *six = &wan->family[IPV6];
-	bool down4 = four->present && four->health.state == VERDICT_DOWN;
-	bool down6 = six->present && six->health.state == VERDICT_DOWN;
-
-	if (!wan->carrier)
-		return "no carrier";
-	if ((down4 || !four->present) && (down6 || !six->present))
-		return "down";
-	if (down4)
-		return "IPv4 down";
-	if (down6)
-		return "IPv6 down";
-	if ((four->present && !four->eligible) || (six->present && !six->eligible))
-		return "in part";
-	return "up";
-}
-
 /* The line that systemctl shows. */
-static void tell_status(struct daemon *d, const struct fault *fault)
+static void tell_status(struct daemon *d)
 {
 	_cleanup_(freep) char *text = NULL;
-	size_t size, n_up = 0;
+	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
 		return;
-	for (size_t i = 0; i < d->report.n_wans; i++)
-		n_up += strcmp(summary(&d->report.wans[i]), "up") == 0;
-	fprintf(f, "%zu of %zu WANs up", n_up, d->report.n_wans);
-	for (size_t i = 0; i < d->report.n_wans; i++)
-		if (strcmp(summary(&d->report.wans[i]), "up") != 0)
-			fprintf(f, "; %s: %s", d->report.wans[i].name, summary(&d->report.wans[i]));
-	if (fault->text[0])
-		fprintf(f, "; %s", fault->text);
-	if (fclose(f) != 0)
-		return;
-	sd_notifyf(0, "STATUS=%s", text);
+	report_print_summary(&d->report, f);
+	if (fclose(f) == 0)
+		sd_notifyf(0, "STATUS=%s", text);
 }
 
 /* Who waits for us wants what is yet to be heard from networkd and OPNsense in place as well. */
@@ -193,7 +161,7 @@ static void on_changed(size_t wan, enum family family, enum verdict old, void *a
 			  conf->name, family_words[family], verdict_name(old), health->successes);
 	notify_transition(d->notify, d->config->notify_command, conf->name, family, old,
 			  health->state);
-	d->wans[wan].flush[family] = is_flushed_by_verdict(d, wan, family);
+	d->flush[wan][family] = is_flushed_by_verdict(d, wan, family);
 	d->decided = true;
 	runner_request_now(d->runner);
 }
@@ -211,71 +179,47 @@ static const struct cycles_handlers cycles_handlers = { on_changed, on_over };
 
 /* ---- configuration ---- */
 
-static void config_free(struct config *config)
+/* Puts all that is made of the configuration on the new one and owns it, or leaves all as it was.
+ */
+static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 {
-	if (config)
-		config_done(config);
-	free(config);
-}
-
-static void config_freep(struct config **config)
-{
-	config_free(*config);
-}
-
-/* Puts everything that is made of the configuration on the new one, or leaves all as it was. */
-static int adopt(struct daemon *d, struct config **config, struct fault *fault)
-{
-	_cleanup_(freep) struct wan_state *wans = calloc((*config)->n_wans, sizeof(*wans));
+	_cleanup_(freep) bool(*flush)[N_FAMILIES] = calloc(config->n_wans, sizeof(*flush));
 	struct cycles *cycles = NULL;
 	int r;
 
-	if (!wans)
+	if (!flush)
 		return -ENOMEM;
-	r = cycles_new(d->event, *config, &d->report, &cycles_handlers, d, &cycles, fault);
+	r = cycles_new(d->event, config, &d->report, &cycles_handlers, d, &cycles, fault);
 	if (r < 0)
 		return r;
 	/* Verdicts go on by the WANs' names; the rest is of indexes that have changed. */
 	outcome_done(&d->outcome);
 	cycles_free(d->cycles);
 	config_free(d->config);
-	free(d->wans);
+	free(d->flush);
 	d->cycles = cycles;
-	d->config = TAKE(*config);
-	d->wans = TAKE(wans);
+	d->config = config;
+	d->flush = TAKE(flush);
 	if (d->config->debug_logging)
 		log_debug_file(DEBUG_LOG_PATH);
 	return 0;
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /*
  * Also when nobody has said that it changed: update-routes would bring the kernel to the
- * new one, and the daemon back to the old.
+ * new one, and the daemon back to the old. 1 when there is a new one, 0, or a negative errno.
  */
 static int load(struct daemon *d, struct fault *fault)
 {
-	_cleanup_(config_freep) struct config *config = NULL;
-	struct stat now = {};
-	int r;
+	struct config *config = NULL;
+	int r = config_file_load(&d->file, d->reload, &config, fault);
 
-	if (stat(d->config_path, &now) < 0)
-		now = (struct stat){};
-	if (d->config && !d->reload && is_same_file(&now, &d->config_stat))
-		return 0;
 	d->reload = false;
-	d->config_stat = now;
-	config = calloc(1, sizeof(*config));
-	if (!config)
-		return -ENOMEM;
-	r = config_load(d->config_path, config, fault);
-	if (r == 0)
-		r = adopt(d, &config, fault);
+	if (r <= 0)
+		return r;
+	r = adopt(d, config, fault);
+	if (r < 0)
+		config_free(config);
 	return r < 0 ? r : 1;
 }
 
@@ -286,7 +230,7 @@ static void load_again(struct daemon *d)
 	int r = load(d, &fault);
 
 	if (r > 0)
-		log_event(LOG_NOTICE, "config", "%s: read again", d->config_path);
+		log_event(LOG_NOTICE, "config", "%s: read again", d->file.path);
 	if (r < 0)
 		log_event(LOG_ERR, "config", "%s; the old configuration stays in force",
 			  fault.text[0] ? fault.text : strerror(-r));
@@ -294,32 +238,23 @@ static void load_again(struct daemon *d)
 
 /* ---- before a run ---- */
 
-/*
- * What networkd says of each WAN that it did not say before; by index. What somebody
- * gave to update-npt stands until there is something new. 0 or a negative errno.
- */
+/* By the WAN's index. 0 or a negative errno. */
 static int hear(struct daemon *d, struct delegation_word *news, struct fault *fault)
 {
 	_cleanup_(npt_state_done) struct npt_state kept = {};
 	int r = npt_state_read(d->config, &kept, fault);
 
-	for (size_t i = 0; r == 0 && i < d->config->n_wans; i++) {
-		const struct delegation_word *heeded = &d->wans[i].heeded;
-		struct delegation_word word = networkd_watch_word(
-			d->networkd, if_nametoindex(d->config->wans[i].interface),
-			kept.delegated[i], d->config->lan.prefix6.len);
-
-		if (word.said != heeded->said || prefix_cmp(word.prefix, heeded->prefix) != 0)
-			news[i] = word;
-	}
+	for (size_t i = 0; r == 0 && i < d->config->n_wans; i++)
+		news[i] = networkd_watch_news(d->networkd,
+					      if_nametoindex(d->config->wans[i].interface),
+					      kept.delegated[i], d->config->lan.prefix6.len);
 	return r;
 }
 
 static void heed(struct daemon *d, const struct delegation_word *news)
 {
 	for (size_t i = 0; i < d->config->n_wans; i++)
-		if (news[i].said != DELEGATION_UNKNOWN)
-			d->wans[i].heeded = news[i];
+		networkd_watch_heed(d->networkd, d->outcome.facts.wans[i].link.link.index, news[i]);
 }
 
 static int collect_verdicts(struct daemon *d, struct verdicts *ret)
@@ -356,7 +291,7 @@ static void see_lost_links(struct daemon *d, const struct facts *before)
 		bool is = d->outcome.facts.wans[i].link.carrier;
 
 		for (enum family family = 0; was != is && family < N_FAMILIES; family++)
-			d->wans[i].flush[family] = !is || is_flushed_by_verdict(d, i, family);
+			d->flush[i][family] = !is || is_flushed_by_verdict(d, i, family);
 		/* Of its loss, the run has said. */
 		if (is && !was)
 			log_event(LOG_NOTICE, "link-up", "%s: %s has carrier",
@@ -379,9 +314,9 @@ static void flush_flows(struct daemon *d)
 			const struct wan_conf *conf = &d->config->wans[i];
 			struct fault fault = {};
 
-			if (!d->wans[i].flush[family] || !is_replaced(d, i, family))
+			if (!d->flush[i][family] || !is_replaced(d, i, family))
 				continue;
-			d->wans[i].flush[family] = false;
+			d->flush[i][family] = false;
 			if (log_outcome(conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault),
 					&fault) == 0)
 				log_event(LOG_NOTICE, "flush", "wan=%s family=%s flows removed",
@@ -467,7 +402,7 @@ static enum runner_result on_run(void *arg)
 	r = lock < 0 ? lock : run_once(d, &fault);
 	log_outcome(r, &fault);
 	log_round_end();
-	tell_status(d, &fault);
+	tell_status(d);
 	tell_ready(d);
 	return r < 0 ? RUNNER_FAILED : RUNNER_DONE;
 }
@@ -560,7 +495,7 @@ static void daemon_done(struct daemon *d)
 	report_done(&d->report);
 	kernel_close(&d->kernel);
 	config_free(d->config);
-	free(d->wans);
+	free(d->flush);
 }
 
 /* A restart goes on where the last one ended; after a reboot, from what was kept on disk. */
@@ -647,32 +582,28 @@ static int start(struct daemon *d, bool *bad_config, struct fault *fault)
 /* Holds the place of the only daemon until the process ends. */
 static int take_place(struct fault *fault)
 {
-	_cleanup_(closep) int fd = -1;
+	int fd = file_lock(LOCK_PATH, false, fault);
 
-	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
-		return fault_set(fault, -errno, "%s: %m", RUN_DIR);
-	fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return fault_set(fault, -errno, "%s: %m", LOCK_PATH);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK
-			       ? fault_set(fault, -EBUSY,
-					   "health-check --daemon runs already: see `systemctl "
-					   "status mwan-health`")
-			       : fault_set(fault, -errno, "%s: %m", LOCK_PATH);
-	return take_fd(&fd);
+	if (fd == -EWOULDBLOCK)
+		return fault_set(fault, -EBUSY,
+				 "health-check --daemon runs already: see `systemctl status "
+				 "mwan-health`");
+	return fd;
 }
 
 bool daemon_is_running(void)
 {
 	_cleanup_(closep) int fd = open(LOCK_PATH, O_RDONLY | O_CLOEXEC);
 
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	/* Who may not know takes the state's age for an answer. */
+	if (fd < 0)
+		return errno == EACCES;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 int daemon_run(const char *config_path, bool *bad_config, struct fault *fault)
 {
-	_cleanup_(daemon_done) struct daemon d = { .config_path = config_path };
+	_cleanup_(daemon_done) struct daemon d = { .file.path = config_path };
 	_cleanup_(closep) int place = -1;
 	int r;
 

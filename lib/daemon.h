@@ -15,5 +15,5 @@
  */
 int daemon_run(const char *config_path, bool *bad_config, struct fault *fault);
 
-/* True when a daemon runs. */
+/* True when a daemon runs, or when the caller may not know. */
 bool daemon_is_running(void);

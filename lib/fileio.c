@@ -107,9 +107,8 @@ int file_write_if_changed(const char *path, const char *text, struct fault *faul
 	return file_write(path, text, fault);
 }
 
-int run_lock(bool wait, struct fault *fault)
+int file_lock(const char *path, bool wait, struct fault *fault)
 {
-	const char *path = RUN_DIR "/lock";
 	_cleanup_(closep) int fd = -1;
 
 	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
@@ -124,4 +123,9 @@ int run_lock(bool wait, struct fault *fault)
 			return fault_set(fault, -errno, "%s: %m", path);
 
 	return take_fd(&fd);
+}
+
+int run_lock(bool wait, struct fault *fault)
+{
+	return file_lock(RUN_DIR "/lock", wait, fault);
 }

@@ -20,8 +20,11 @@ int file_write(const char *path, const char *text, struct fault *fault);
 int file_write_if_changed(const char *path, const char *text, struct fault *fault);
 
 /*
- * The lock under which runs take turns. Returns a descriptor that holds it until that is
- * closed or the process ends, or a negative errno; -EWOULDBLOCK when it is another's turn
- * and we do not wait for ours.
+ * Locks a file of RUN_DIR, made if need be. Returns a descriptor that holds the lock until it
+ * is closed or the process ends, or a negative errno; -EWOULDBLOCK when somebody
+ * else holds it and we do not wait.
  */
+int file_lock(const char *path, bool wait, struct fault *fault);
+
+/* The lock under which runs take turns. */
 int run_lock(bool wait, struct fault *fault);

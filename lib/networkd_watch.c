@@ -20,8 +20,9 @@
 struct link {
 	struct networkd_watch *watch;
 	unsigned ifindex;
-	char *json;	   /* owned; the last answer; NULL: none */
-	bool had_prefix;   /* this networkd has told of one */
+	char *json;	 /* owned; the last answer; NULL: none */
+	bool had_prefix; /* this networkd has told of one */
+	struct delegation_word heeded;
 	bool again;	   /* it has changed since the question was put */
 	sd_bus_slot *call; /* the question that is open */
 };
@@ -346,14 +347,13 @@ int networkd_watch_links(struct networkd_watch *watch, const unsigned *ifindex, 
 	return 0;
 }
 
-struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigned ifindex,
-					   struct prefix current, unsigned max_len)
+static struct delegation_word link_word(struct networkd_watch *watch, struct link *link,
+					struct prefix current, unsigned max_len)
 {
-	struct link *link = find(watch, ifindex);
 	struct delegation_word word = {};
 	uint64_t now = clock_us(CLOCK_BOOTTIME);
 
-	if (!link || !link->json)
+	if (!link->json)
 		return word;
 	word.said = delegation_from_json(link->json, now, current, max_len, &word.prefix);
 	if (word.said == DELEGATION_FOUND)
@@ -365,6 +365,29 @@ struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigne
 		return (struct delegation_word){};
 	}
 	return word;
+}
+
+struct delegation_word networkd_watch_news(struct networkd_watch *watch, unsigned ifindex,
+					   struct prefix current, unsigned max_len)
+{
+	struct link *link = find(watch, ifindex);
+	struct delegation_word word = {};
+
+	if (!link)
+		return word;
+	word = link_word(watch, link, current, max_len);
+	if (word.said == link->heeded.said && prefix_cmp(word.prefix, link->heeded.prefix) == 0)
+		return (struct delegation_word){};
+	return word;
+}
+
+void networkd_watch_heed(struct networkd_watch *watch, unsigned ifindex,
+			 struct delegation_word news)
+{
+	struct link *link = find(watch, ifindex);
+
+	if (link && news.said != DELEGATION_UNKNOWN)
+		link->heeded = news;
 }
 
 bool networkd_watch_is_settled(const struct networkd_watch *watch)

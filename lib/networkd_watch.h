@@ -28,12 +28,18 @@ int networkd_watch_links(struct networkd_watch *watch, const unsigned *ifindex, 
 void networkd_watch_ask(struct networkd_watch *watch);
 
 /*
- * The last word on that link, as of now; current and max_len as for networkd_delegation().
- * DELEGATION_UNKNOWN until it has been heard, while networkd is away, and, of a networkd that
- * has just come, while it may still be waiting for its lease: a restart of it is no loss.
+ * What networkd says of that link, as of now, and did not say when it was last heeded;
+ * current and max_len as for networkd_delegation(). DELEGATION_UNKNOWN when there is nothing new:
+ * what somebody gave to update-npt stands until there is. Also until networkd has been heard, while
+ * it is away, and while one that has just come may still wait for its lease: its restart is no
+ * loss.
  */
-struct delegation_word networkd_watch_word(struct networkd_watch *watch, unsigned ifindex,
+struct delegation_word networkd_watch_news(struct networkd_watch *watch, unsigned ifindex,
 					   struct prefix current, unsigned max_len);
+
+/* The news has been acted on. */
+void networkd_watch_heed(struct networkd_watch *watch, unsigned ifindex,
+			 struct delegation_word news);
 
 /* False while networkd, or the bus that it is on, has yet to answer what it was asked. */
 bool networkd_watch_is_settled(const struct networkd_watch *watch);

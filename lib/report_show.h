@@ -21,5 +21,8 @@ void traffic_done(struct traffic *traffic);
 /* The table of --status, `now_us` since 1970. */
 void report_print_table(const struct report *report, uint64_t now_us, FILE *f);
 
+/* "1 of 2 WANs up; att: IPv6 down": one line, without its end. */
+void report_print_summary(const struct report *report, FILE *f);
+
 /* Prometheus text, version 0.0.4; traffic: NULL: none could be read. */
 void report_print_metrics(const struct report *report, const struct traffic *traffic, FILE *f);

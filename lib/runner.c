@@ -19,7 +19,6 @@
 #define FULL_CHECK_US 60000000
 
 struct runner {
-	sd_event *event;
 	sd_event_source *timer;
 	runner_run run;
 	void *arg;
@@ -98,7 +97,6 @@ int runner_new(sd_event *event, runner_run run, void *arg, struct runner **ret)
 	if (!runner)
 		return -ENOMEM;
 	*runner = (struct runner){
-		.event = event,
 		.run = run,
 		.arg = arg,
 		.gap_us = FIRST_GAP_US,
