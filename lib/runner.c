@@ -104,9 +104,9 @@ int runner_new(sd_event *event, runner_run run, void *arg, struct runner **ret)
 		.retry_us = FIRST_RETRY_US,
 	};
 	r = sd_event_add_time(event, &runner->timer, CLOCK_MONOTONIC, 0, 1, on_time, runner);
-	/* After all that is there to be read: one run for all of it. */
+	/* However much there is to probe: what is decided is carried out. */
 	if (r >= 0)
-		r = sd_event_source_set_priority(runner->timer, SD_EVENT_PRIORITY_NORMAL + 10);
+		r = sd_event_source_set_priority(runner->timer, SD_EVENT_PRIORITY_NORMAL - 5);
 	if (r < 0) {
 		runner_free(runner);
 		return r;
