@@ -40,10 +40,18 @@ static const struct cli_program program = {
 
 /* ---- --status ---- */
 
+/* In seconds. Below 0: the clock has been set back since. */
+static intmax_t age_of(const struct report *report)
+{
+	return ((intmax_t)clock_us(CLOCK_REALTIME) - (intmax_t)report->time_us) / 1000000;
+}
+
 /* A daemon that is busy may be late by some cycles. */
 static bool is_stale(const struct report *report)
 {
-	return clock_us(CLOCK_REALTIME) > report->time_us + 3 * report->interval_us + 2000000;
+	intmax_t age = age_of(report);
+
+	return age < -1 || age > 2 + 3 * (intmax_t)report->interval_us / 1000000;
 }
 
 static int print_metrics(const struct report *report)
@@ -89,14 +97,14 @@ static int show_status(unsigned flags)
 	fflush(stdout);
 	if (!running)
 		log_event(LOG_ERR, "status",
-			  "health-check --daemon does not run: this is what it knew %ju s ago; "
+			  "health-check --daemon does not run: this is what it knew %jd s ago; "
 			  "`systemctl start mwan-health`",
-			  (uintmax_t)(clock_us(CLOCK_REALTIME) - report.time_us) / 1000000);
+			  age_of(&report));
 	else if (is_stale(&report))
 		log_event(LOG_ERR, "status",
-			  "the daemon runs, but this is %ju s old: see `systemctl status "
+			  "the daemon runs, but this is %jd s old: see `systemctl status "
 			  "mwan-health`",
-			  (uintmax_t)(clock_us(CLOCK_REALTIME) - report.time_us) / 1000000);
+			  age_of(&report));
 	else
 		return r;
 	return EXIT_FAILED;

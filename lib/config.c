@@ -297,6 +297,12 @@ void config_done(struct config *config)
 	*config = (struct config){};
 }
 
+bool config_has_family(const struct config *config, size_t wan, enum family family)
+{
+	return config->wans[wan].gateway_mode[family] != GATEWAY_NONE &&
+	       (family == IPV4 || config->lan.prefix6.len > 0);
+}
+
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface)
 {
 	for (size_t i = 0; i < config->n_wans; i++) {

@@ -30,6 +30,12 @@ static inline int family_af(enum family family)
 	return family == IPV4 ? AF_INET : AF_INET6;
 }
 
+/* In files, logs and environments. */
+static inline const char *family_word(enum family family)
+{
+	return family == IPV4 ? "ipv4" : "ipv6";
+}
+
 enum gateway_mode {
 	GATEWAY_AUTO,  /* what the kernel's default route through the interface says */
 	GATEWAY_FIXED, /* the address given */
@@ -116,6 +122,9 @@ struct config {
  */
 int config_load(const char *path, struct config *ret, struct fault *fault);
 void config_done(struct config *config);
+
+/* True when the WAN is to carry the family. */
+bool config_has_family(const struct config *config, size_t wan, enum family family);
 
 /* The WAN of that interface, or NULL. */
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface);

@@ -1,29 +1,67 @@
 #include "config_file.h"
 
+#include "fileio.h"
+
 #include <errno.h>
+#include <string.h>
+
+#define MARK_PATH RUN_DIR "/config"
+
+/* What tells one version of a file from another. */
+struct version {
+	char s[128];
+};
+
+static struct version version_of(const struct stat *st)
+{
+	struct version version;
+
+	snprintf(version.s, sizeof(version.s), "%ju %ju %jd %jd.%09ld\n", (uintmax_t)st->st_dev,
+		 (uintmax_t)st->st_ino, (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec,
+		 st->st_mtim.tv_nsec);
+	return version;
+}
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	return strcmp(version_of(a).s, version_of(b).s) == 0;
 }
 
-int config_file_load(struct config_file *file, bool again, struct config **ret, struct fault *fault)
+static bool is_marked(const struct stat *st)
+{
+	_cleanup_(freep) char *mark = NULL;
+
+	return file_read(MARK_PATH, &mark) == 0 && strcmp(mark, version_of(st).s) == 0;
+}
+
+int config_file_mark(const char *path, struct fault *fault)
+{
+	struct stat now;
+
+	if (stat(path, &now) < 0)
+		return fault_set(fault, -errno, "%s: %m", path);
+	return file_write_if_changed(MARK_PATH, version_of(&now).s, fault);
+}
+
+int config_file_load(struct config_file *file, bool asked, struct config **ret, struct fault *fault)
 {
 	struct config *config;
 	struct stat now;
+	bool same;
 	int r;
 
 	if (stat(file->path, &now) < 0)
 		now = (struct stat){};
-	if (!again && is_same(&now, &file->read))
+	same = is_same(&now, &file->read);
+	if (asked ? same && !file->refused : same || !is_marked(&now))
 		return 0;
-	file->read = now;
 
 	config = calloc(1, sizeof(*config));
 	if (!config)
 		return -ENOMEM;
 	r = config_load(file->path, config, fault);
+	file->read = now;
+	file->refused = r < 0;
 	if (r < 0) {
 		free(config);
 		return r;

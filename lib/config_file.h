@@ -1,5 +1,9 @@
 /*
- * The configuration's file over time: whether it is still the one that was read.
+ * The configuration's file over time: which of its versions is in force.
+ *
+ * A file that is being edited is not meant yet. A version comes into force when somebody
+ * says so: SIGHUP to the daemon, or a program that was run with it and leaves its mark, so that the
+ * daemon goes along and does not undo it.
  */
 #pragma once
 
@@ -10,13 +14,17 @@
 struct config_file {
 	const char *path;
 	struct stat read; /* as it was when it was last read; zero: never */
+	bool refused;	  /* that version can't be used */
 };
 
 /*
- * Reads the file if it is another than the last time, or if `again`. 1 with *ret on the heap,
- * the caller's: config_free(); 0 when there is nothing new; a negative errno with a fault when it
- * can't be used, which is then not tried again before it has changed.
+ * Reads a version that is another than the last one and has been marked; with `asked`, any
+ * other version, and again one that was refused. 1 with *ret on the heap, the caller's:
+ * config_free(); 0 when there is nothing new; a negative errno with a fault when it can't be used.
  */
-int config_file_load(struct config_file *file, bool again, struct config **ret,
+int config_file_load(struct config_file *file, bool asked, struct config **ret,
 		     struct fault *fault);
 void config_free(struct config *config);
+
+/* Marks the file as it is now as the one that has been run with. The caller holds run_lock(). */
+int config_file_mark(const char *path, struct fault *fault);

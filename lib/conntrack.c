@@ -179,7 +179,8 @@ int conntrack_audit(struct nl_sock *nfnl, const struct config *config, const str
 
 int conntrack_flush(struct nl_sock *nfnl, uint32_t mark, enum family family, struct fault *fault)
 {
-	struct nfgenmsg header = { .nfgen_family = family_af(family), .version = NFNETLINK_V0 };
+	/* Of version 0, the kernel takes any family for both. */
+	struct nfgenmsg header = { .nfgen_family = family_af(family), .version = 1 };
 	_cleanup_(nl_msg_freep) struct nl_msg *msg = NULL;
 	struct netlink_reason why;
 	int r;

@@ -220,8 +220,7 @@ static bool is_probed(const struct config *config, size_t wan, enum family famil
 {
 	const struct wan_conf *conf = &config->wans[wan];
 
-	return conf->gateway_mode[family] != GATEWAY_NONE &&
-	       (family == IPV4 || config->lan.prefix6.len > 0) &&
+	return config_has_family(config, wan, family) &&
 	       conf->health.ping[family].n + conf->health.http[family].n > 0;
 }
 

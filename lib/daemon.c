@@ -5,11 +5,13 @@
 #include "cycles.h"
 #include "fileio.h"
 #include "log.h"
+#include "lost.h"
 #include "networkd_watch.h"
 #include "notify.h"
 #include "reconcile.h"
 #include "report_show.h"
 #include "runner.h"
+#include "trouble.h"
 #include "verdicts.h"
 #include "watch.h"
 
@@ -29,13 +31,16 @@
 #define ROUTER6_PATIENCE 6
 /* How long others may take to answer before we call ourselves ready without them. */
 #define READY_US 1000000
+/* For our turn. */
+#define PATIENCE_US 2000000
 /* libnftables keeps megabytes; a storm is over by then. */
 #define NFT_IDLE_US 5000000
 
 struct daemon {
 	struct config_file file;
 	struct config *config; /* owned; what it is made of points to it */
-	bool reload;	       /* read it again, also if it is the same file */
+	bool reload;	       /* somebody asks for it */
+	struct fault refused;  /* why the last version of it was; empty: it was not */
 
 	sd_event *event;
 	sd_event_source *nft_idle;
@@ -46,26 +51,44 @@ struct daemon {
 	struct cycles *cycles;
 
 	struct kernel kernel;
-	struct outcome outcome;	   /* of the last run; facts.wans NULL: none yet */
-	bool (*flush)[N_FAMILIES]; /* owned; by the WAN's index: its flows have to go, once others
-				      can have them */
-	struct report report;	   /* the last one; at first, what was kept of an earlier daemon */
-	struct fault fault;	   /* what the last run failed of */
-	bool moved;		   /* links or addresses, since the last run */
-	bool decided;		   /* a verdict, since the last run */
-	bool ready;		   /* and our manager knows */
-	uint64_t started_us;	   /* the first run's end */
-	unsigned router6_tries;	   /* in a row, in vain */
+	struct outcome outcome;		 /* of the last run; facts.wans NULL: none yet */
+	struct lost (*lost)[N_FAMILIES]; /* owned; by the WAN's index */
+	struct report report;	/* the last one; at first, what was kept of an earlier daemon */
+	struct fault fault;	/* what the last run failed of */
+	struct fault unwritten; /* the last error of writing the report */
+	bool moved;		/* links or addresses, since the last run */
+	bool decided;		/* a verdict, since the last run */
+	bool ready;		/* and our manager knows */
+	uint64_t waits_us;	/* since when it is somebody else's turn; 0: it is not */
+	uint64_t started_us;	/* the first run's end */
+	unsigned router6_tries; /* in a row, in vain */
 };
 
 /* ---- telling ---- */
 
+/* Each cycle writes; what it can't, it says once. */
 static void write_report(struct daemon *d, const char *path)
 {
 	struct fault fault = {};
-	int r = report_write(&d->report, path, &fault);
 
-	log_outcome(r, &fault);
+	if (report_write(&d->report, path, &fault) < 0 &&
+	    strcmp(fault.text, d->unwritten.text) != 0) {
+		log_event(LOG_ERR, "health-file", "%s", fault.text);
+		d->unwritten = fault;
+	}
+}
+
+/* Why not all that is configured and decided is in force; owned by the caller. NULL: it is. */
+static char *trouble(const struct daemon *d)
+{
+	char *text = NULL;
+
+	if (d->fault.text[0])
+		return strdup(d->fault.text);
+	if (d->refused.text[0] &&
+	    asprintf(&text, "%s; the old configuration stays in force", d->refused.text) < 0)
+		return NULL;
+	return text;
 }
 
 static void make_report(struct daemon *d)
@@ -76,8 +99,7 @@ static void make_report(struct daemon *d)
 	    report_make(d->config, &d->outcome.facts, &d->outcome.npt, d->outcome.selections,
 			cycles_health(d->cycles), clock_us(CLOCK_REALTIME), &report) < 0)
 		return;
-	if (d->fault.text[0])
-		report.trouble = strdup(d->fault.text);
+	report.trouble = trouble(d);
 	report_done(&d->report);
 	d->report = report;
 	write_report(d, HEALTH_PATH);
@@ -121,29 +143,24 @@ static void tell_ready(struct daemon *d)
 	}
 }
 
-static const char *const family_words[] = { "ipv4", "ipv6" };
-
-struct reason {
-	char s[200];
-};
-
-/* Of the first target that has failed. */
-static struct reason first_reason(const struct daemon *d, size_t wan, enum family family)
+/* What --status says of it; owned by the caller, NULL without memory. */
+static char *reason(const struct daemon *d, size_t wan, enum family family)
 {
-	const struct probe_set *set = cycles_health(d->cycles)[wan].probes[family];
-	struct reason reason = {};
+	const struct wan_health *health = &cycles_health(d->cycles)[wan];
+	const struct trouble_view view = {
+		.config = d->config,
+		.facts = &d->outcome.facts,
+		.npt = &d->outcome.npt,
+		.wan = wan,
+		.family = family,
+		.health = &health->state[family],
+		.probes = health->probes[family],
+	};
+	char *text = NULL;
 
-	for (size_t i = 0; i < set->n_targets && !reason.s[0]; i++)
-		if (set->targets[i].result == PROBE_FAILED)
-			snprintf(reason.s, sizeof(reason.s), ": %s: %s", set->targets[i].name,
-				 set->targets[i].why);
-	return reason;
-}
-
-static bool is_flushed_by_verdict(const struct daemon *d, size_t wan, enum family family)
-{
-	return d->config->wans[wan].flush_down &&
-	       cycles_health(d->cycles)[wan].state[family].state == VERDICT_DOWN;
+	if (d->outcome.facts.wans)
+		trouble_describe(&view, &text);
+	return text;
 }
 
 static void on_changed(size_t wan, enum family family, enum verdict old, void *arg)
@@ -151,17 +168,17 @@ static void on_changed(size_t wan, enum family family, enum verdict old, void *a
 	struct daemon *d = arg;
 	const struct wan_conf *conf = &d->config->wans[wan];
 	const struct health_state *health = &cycles_health(d->cycles)[wan].state[family];
+	_cleanup_(freep) char *why = reason(d, wan, family);
 
 	if (health->state == VERDICT_DOWN)
-		log_event(LOG_WARNING, "wan-down", "wan=%s family=%s was=%s failures=%u is down%s",
-			  conf->name, family_words[family], verdict_name(old), health->failures,
-			  first_reason(d, wan, family).s);
+		log_event(LOG_WARNING, "wan-down",
+			  "wan=%s family=%s was=%s failures=%u is down: %s", conf->name,
+			  family_word(family), verdict_name(old), health->failures,
+			  why ? why : "no reason known");
 	else
 		log_event(LOG_NOTICE, "wan-up", "wan=%s family=%s was=%s successes=%u is up",
-			  conf->name, family_words[family], verdict_name(old), health->successes);
-	notify_transition(d->notify, d->config->notify_command, conf->name, family, old,
-			  health->state);
-	d->flush[wan][family] = is_flushed_by_verdict(d, wan, family);
+			  conf->name, family_word(family), verdict_name(old), health->successes);
+	notify_transition(d->notify, conf->name, family, old, health->state);
 	d->decided = true;
 	runner_request_now(d->runner);
 }
@@ -171,7 +188,7 @@ static void on_over(void *arg)
 	struct daemon *d = arg;
 
 	/* Between a decision and its run, what new flows choose is not what it will be. */
-	if (!d->decided)
+	if (!d->decided || d->fault.text[0])
 		make_report(d);
 }
 
@@ -183,11 +200,11 @@ static const struct cycles_handlers cycles_handlers = { on_changed, on_over };
  */
 static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 {
-	_cleanup_(freep) bool(*flush)[N_FAMILIES] = calloc(config->n_wans, sizeof(*flush));
+	_cleanup_(freep) struct lost(*lost)[N_FAMILIES] = calloc(config->n_wans, sizeof(*lost));
 	struct cycles *cycles = NULL;
 	int r;
 
-	if (!flush)
+	if (!lost)
 		return -ENOMEM;
 	r = cycles_new(d->event, config, &d->report, &cycles_handlers, d, &cycles, fault);
 	if (r < 0)
@@ -196,44 +213,48 @@ static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 	outcome_done(&d->outcome);
 	cycles_free(d->cycles);
 	config_free(d->config);
-	free(d->flush);
+	free(d->lost);
 	d->cycles = cycles;
 	d->config = config;
-	d->flush = TAKE(flush);
-	if (d->config->debug_logging)
-		log_debug_file(DEBUG_LOG_PATH);
+	d->lost = TAKE(lost);
+	notify_set_command(d->notify, d->config->notify_command);
+	log_debug_file(d->config->debug_logging ? DEBUG_LOG_PATH : NULL);
 	return 0;
 }
 
-/*
- * Also when nobody has said that it changed: update-routes would bring the kernel to the
- * new one, and the daemon back to the old. 1 when there is a new one, 0, or a negative errno.
- */
-static int load(struct daemon *d, struct fault *fault)
+/* 1 when there is a new one, 0, or a negative errno with a fault. */
+static int load(struct daemon *d, bool asked, struct fault *fault)
 {
 	struct config *config = NULL;
-	int r = config_file_load(&d->file, d->reload, &config, fault);
+	int r = config_file_load(&d->file, asked, &config, fault);
 
-	d->reload = false;
 	if (r <= 0)
 		return r;
+	/* The last word on each WAN goes along. */
+	if (d->cycles)
+		make_report(d);
 	r = adopt(d, config, fault);
 	if (r < 0)
 		config_free(config);
 	return r < 0 ? r : 1;
 }
 
-/* What can't be read is refused: the old one stays. */
+/* What can't be used is refused: the old one stays. */
 static void load_again(struct daemon *d)
 {
 	struct fault fault = {};
-	int r = load(d, &fault);
+	int r = load(d, d->reload, &fault);
 
 	if (r > 0)
 		log_event(LOG_NOTICE, "config", "%s: read again", d->file.path);
-	if (r < 0)
+	else if (r == 0 && d->reload)
+		log_event(LOG_NOTICE, "config", "%s: nothing new", d->file.path);
+	else if (r < 0)
 		log_event(LOG_ERR, "config", "%s; the old configuration stays in force",
 			  fault.text[0] ? fault.text : strerror(-r));
+	if (r != 0)
+		d->refused = fault;
+	d->reload = false;
 }
 
 /* ---- before a run ---- */
@@ -283,46 +304,52 @@ static void set_links(struct daemon *d)
 		networkd_watch_links(d->networkd, indexes, d->config->n_wans);
 }
 
-/* A link that is lost takes its flows along, whatever the probes say. */
-static void see_lost_links(struct daemon *d, const struct facts *before)
+static void tell_links_back(struct daemon *d, const struct facts *before)
 {
-	for (size_t i = 0; before->wans && i < d->config->n_wans; i++) {
-		bool was = before->wans[i].link.carrier;
-		bool is = d->outcome.facts.wans[i].link.carrier;
-
-		for (enum family family = 0; was != is && family < N_FAMILIES; family++)
-			d->flush[i][family] = !is || is_flushed_by_verdict(d, i, family);
-		/* Of its loss, the run has said. */
-		if (is && !was)
-			log_event(LOG_NOTICE, "link-up", "%s: %s has carrier",
+	for (size_t i = 0; before->wans && i < d->config->n_wans; i++)
+		if (!before->wans[i].link.carrier && d->outcome.facts.wans[i].link.carrier)
+			log_event(LOG_NOTICE, "link-up", "wan=%s %s has carrier",
 				  d->config->wans[i].name, d->config->wans[i].interface);
-	}
 }
 
-/* True when new flows of the family go to other WANs, and none to this one. */
-static bool is_replaced(struct daemon *d, size_t wan, enum family family)
+static void flush_flows(struct daemon *d, size_t wan, enum family family)
 {
-	const struct selection *selection = &d->outcome.selections[family];
+	const struct wan_conf *conf = &d->config->wans[wan];
+	struct fault fault = {};
+	int r = conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault);
 
-	return selection->slots[wan] == 0 && !selection->eligible[wan] && selection->best;
+	if (r < 0)
+		d->lost[wan][family].flushed = false;
+	else
+		log_event(LOG_NOTICE, "flush", "wan=%s family=%s flows removed", conf->name,
+			  family_word(family));
+	log_outcome(r, &fault);
 }
 
-static void flush_flows(struct daemon *d)
+/* Only after the kernel has the new selection: flows would come back to where they were. */
+static void give_up_lost_flows(struct daemon *d)
 {
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC), again_us = UINT64_MAX;
+
 	for (size_t i = 0; i < d->config->n_wans; i++) {
 		for (enum family family = 0; family < N_FAMILIES; family++) {
-			const struct wan_conf *conf = &d->config->wans[i];
-			struct fault fault = {};
+			const struct selection *selection = &d->outcome.selections[family];
+			const struct health_state *health =
+				&cycles_health(d->cycles)[i].state[family];
+			struct lost_view view = {
+				.carrier = d->outcome.facts.wans[i].link.carrier,
+				.usable = selection->usable[i],
+				.condemned = d->config->wans[i].flush_down &&
+					     health->state == VERDICT_DOWN,
+				.replaced = !selection->eligible[i] && selection->best,
+			};
 
-			if (!d->flush[i][family] || !is_replaced(d, i, family))
-				continue;
-			d->flush[i][family] = false;
-			if (log_outcome(conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault),
-					&fault) == 0)
-				log_event(LOG_NOTICE, "flush", "wan=%s family=%s flows removed",
-					  conf->name, family_words[family]);
+			if (lost_step(&d->lost[i][family], &view, now_us, &again_us))
+				flush_flows(d, i, family);
 		}
 	}
+	if (again_us != UINT64_MAX)
+		runner_request_in(d->runner, again_us - now_us);
 }
 
 /* The kernel may have learnt it by the next run. */
@@ -347,8 +374,9 @@ static void after_run(struct daemon *d, const struct facts *before)
 	cycles_set_paths(d->cycles, &d->outcome.facts, &d->outcome.npt, d->moved);
 	d->moved = false;
 	cycles_start(d->cycles);
-	see_lost_links(d, before);
-	flush_flows(d);
+	tell_links_back(d, before);
+	if (d->outcome.in_force)
+		give_up_lost_flows(d);
 	make_report(d);
 	if (d->decided)
 		write_report(d, HEALTH_KEPT_PATH);
@@ -376,15 +404,35 @@ static int run_once(struct daemon *d, struct fault *fault)
 		return r;
 	before = TAKE(d->outcome.facts);
 	r = reconcile(d->config, &request, &d->kernel, &d->outcome, fault);
-	d->fault = r < 0 ? *fault : (struct fault){};
+	d->fault = r < 0 && !d->outcome.in_force ? *fault : (struct fault){};
 	if (!d->outcome.facts.wans) {
 		d->outcome.facts = TAKE(before);
+		d->fault = *fault;
 		return r;
 	}
 	if (r >= 0)
 		heed(d, news);
 	after_run(d, &before);
 	return r;
+}
+
+/* A program that hangs while it has the lock keeps us from acting, which has to be known. */
+static void wait_for_turn(struct daemon *d)
+{
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
+	if (d->waits_us == 0)
+		d->waits_us = now_us;
+	if (now_us < d->waits_us + PATIENCE_US || d->fault.text[0])
+		return;
+	fault_set(
+		&d->fault, -EBUSY,
+		"somebody has held %s/lock for %d s, and nothing can be done meanwhile: see `fuser "
+		"%s/lock`",
+		RUN_DIR, PATIENCE_US / 1000000, RUN_DIR);
+	log_event(LOG_WARNING, "lock", "%s", d->fault.text);
+	make_report(d);
+	tell_status(d);
 }
 
 static enum runner_result on_run(void *arg)
@@ -395,10 +443,13 @@ static enum runner_result on_run(void *arg)
 	int r;
 
 	lock = run_lock(false, &fault);
-	if (lock == -EWOULDBLOCK)
+	if (lock == -EWOULDBLOCK) {
+		wait_for_turn(d);
 		return RUNNER_BUSY;
-	log_round_begin();
+	}
+	d->waits_us = 0;
 	load_again(d);
+	log_round_begin();
 	r = lock < 0 ? lock : run_once(d, &fault);
 	log_outcome(r, &fault);
 	log_round_end();
@@ -495,7 +546,7 @@ static void daemon_done(struct daemon *d)
 	report_done(&d->report);
 	kernel_close(&d->kernel);
 	config_free(d->config);
-	free(d->flush);
+	free(d->lost);
 }
 
 /* A restart goes on where the last one ended; after a reboot, from what was kept on disk. */
@@ -568,7 +619,7 @@ static int start(struct daemon *d, bool *bad_config, struct fault *fault)
 		r = recall(d);
 	if (r < 0)
 		return r;
-	r = load(d, fault);
+	r = load(d, true, fault);
 	if (r < 0) {
 		*bad_config = true;
 		return r;

@@ -9,8 +9,9 @@
 
 struct gateway_fact {
 	bool present;
-	struct addr via; /* AF_UNSPEC: the link itself, as on point-to-point links */
-	uint32_t metric; /* of the route it was learnt from */
+	struct addr via;    /* AF_UNSPEC: the link itself, as on point-to-point links */
+	struct addr source; /* what the route says to send from; AF_UNSPEC: nothing */
+	uint32_t metric;    /* of the route it was learnt from */
 };
 
 struct link_fact {
@@ -19,7 +20,10 @@ struct link_fact {
 	bool inet6; /* IPv6 is enabled: the link has an address of it, if only link-local */
 	struct prefix *addresses; /* owned; not ours, not link-local; with their prefix length */
 	size_t n_addresses;
-	/* The first of them that can be sent from now: neither tentative nor deprecated. */
+	/*
+	 * To send from to the internet, of each family the best that is neither tentative nor
+	 * deprecated: the default route's, or one beside the gateway, or the most public.
+	 */
 	struct addr source[N_FAMILIES];
 };
 

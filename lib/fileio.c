@@ -6,8 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Only a regular file: a fifo would keep us waiting. NULL with errno. */
-static FILE *open_regular(const char *path)
+FILE *file_open(const char *path)
 {
 	_cleanup_(closep) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
@@ -23,7 +22,7 @@ static FILE *open_regular(const char *path)
 
 int file_read(const char *path, char **ret)
 {
-	_cleanup_(fclosep) FILE *f = open_regular(path);
+	_cleanup_(fclosep) FILE *f = file_open(path);
 	_cleanup_(freep) char *text = NULL;
 	size_t room = 0;
 	ssize_t n;

@@ -10,6 +10,9 @@
 
 #define RUN_DIR "/run/mwan"
 
+/* For reading; only a regular file: a FIFO would keep us waiting. NULL with errno. */
+FILE *file_open(const char *path);
+
 /* The whole file as a string (owned by the caller). -ENOENT when there is none. */
 int file_read(const char *path, char **ret);
 

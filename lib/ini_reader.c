@@ -1,5 +1,6 @@
 #include "ini_reader.h"
 
+#include "fileio.h"
 #include "parse.h"
 
 #include <ctype.h>
@@ -219,7 +220,7 @@ int ini_read(const char *path, const struct ini_events *events, void *user, unsi
 	_cleanup_(freep) struct reader *reader = NULL;
 	int r;
 
-	file = fopen(path, "re");
+	file = file_open(path);
 	if (!file)
 		return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
 

@@ -33,6 +33,10 @@ static void read_trace_id(void)
 
 void log_debug_file(const char *path)
 {
+	fclosep(&debug_file);
+	debug_file = NULL;
+	if (!path)
+		return;
 	read_trace_id();
 	debug_file = fopen(path, "ae");
 	if (!debug_file)

@@ -15,7 +15,7 @@
 /* program: what the events are told to come from; verbose: LOG_DEBUG reaches stderr too. */
 void log_setup(const char *program, bool verbose);
 
-/* From now on events are also appended to the debug log, with the trace id. */
+/* From now on events are also appended to the debug log, with the trace id; NULL: no longer. */
 void log_debug_file(const char *path);
 
 /*

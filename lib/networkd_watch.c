@@ -35,7 +35,7 @@ struct networkd_watch {
 	sd_event_source *reconnect, *wake;
 	struct link **links; /* owned, each and the array: open questions point to them */
 	size_t n_links;
-	uint64_t came_us; /* when networkd appeared; 0: it was there before us */
+	uint64_t came_us; /* when networkd appeared, or we did: both may have been restarted */
 };
 
 /* ---- asking ---- */
@@ -266,6 +266,7 @@ int networkd_watch_new(sd_event *event, networkd_heard heard, void *arg,
 	if (!watch)
 		return -ENOMEM;
 	watch->event = event;
+	watch->came_us = clock_us(CLOCK_BOOTTIME);
 	watch->heard = heard;
 	watch->arg = arg;
 	r = sd_event_add_time(event, &watch->wake, CLOCK_BOOTTIME, UINT64_MAX, 0, on_wake, watch);
@@ -359,8 +360,7 @@ static struct delegation_word link_word(struct networkd_watch *watch, struct lin
 	if (word.said == DELEGATION_FOUND)
 		link->had_prefix = true;
 	wake_at(watch, delegation_next_end(link->json, now));
-	if (word.said == DELEGATION_NONE && !link->had_prefix && watch->came_us &&
-	    now < watch->came_us + GRACE_US) {
+	if (word.said == DELEGATION_NONE && !link->had_prefix && now < watch->came_us + GRACE_US) {
 		wake_at(watch, watch->came_us + GRACE_US);
 		return (struct delegation_word){};
 	}

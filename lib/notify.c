@@ -19,7 +19,6 @@ struct subject {
 	struct notify *notify;
 	char wan[32];
 	enum family family;
-	char *command; /* owned */
 	enum verdict old, new;
 	unsigned count;		/* transitions that nobody has been told of */
 	sd_event_source *quiet; /* enabled while no call may be made */
@@ -34,6 +33,7 @@ struct call {
 
 struct notify {
 	sd_event *event;
+	const char *command;
 	struct subject **subjects; /* owned, each and the array */
 	size_t n_subjects;
 	struct call *calls; /* owned */
@@ -131,9 +131,9 @@ static int watch_over(struct notify *notify, const char *name, pid_t pid)
 
 static int on_quiet_end(sd_event_source *source, uint64_t when, void *arg);
 
-static int call_command(struct subject *subject)
+/* And none for a minute, whatever comes of it. */
+static void call_command(struct subject *subject)
 {
-	static const char *const families[] = { "ipv4", "ipv6" };
 	char wan[48], family[16], old[16], new[16], count[24];
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	char *environment[] = { wan, family, old, new, count, path, NULL };
@@ -142,15 +142,15 @@ static int call_command(struct subject *subject)
 	int r;
 
 	snprintf(wan, sizeof(wan), "WAN=%s", subject->wan);
-	snprintf(family, sizeof(family), "FAMILY=%s", families[subject->family]);
+	snprintf(family, sizeof(family), "FAMILY=%s", family_word(subject->family));
 	snprintf(old, sizeof(old), "OLD=%s", verdict_name(subject->old));
 	snprintf(new, sizeof(new), "NEW=%s", verdict_name(subject->new));
 	snprintf(count, sizeof(count), "COUNT=%u", subject->count);
-	snprintf(name, sizeof(name), "[notify] %s for %s %s", subject->command, subject->wan,
-		 families[subject->family]);
+	snprintf(name, sizeof(name), "[notify] %s for %s %s", subject->notify->command,
+		 subject->wan, family_word(subject->family));
 	subject->count = 0;
 
-	r = spawn(subject->command, environment, &pid);
+	r = spawn(subject->notify->command, environment, &pid);
 	if (r == 0)
 		r = watch_over(subject->notify, name, pid);
 	if (r < 0)
@@ -158,8 +158,8 @@ static int call_command(struct subject *subject)
 
 	sd_event_source_unref(subject->quiet);
 	subject->quiet = NULL;
-	return sd_event_add_time_relative(subject->notify->event, &subject->quiet, CLOCK_MONOTONIC,
-					  QUIET_US, 0, on_quiet_end, subject);
+	sd_event_add_time_relative(subject->notify->event, &subject->quiet, CLOCK_MONOTONIC,
+				   QUIET_US, 0, on_quiet_end, subject);
 }
 
 static int on_quiet_end(sd_event_source *source, uint64_t when, void *arg)
@@ -167,7 +167,7 @@ static int on_quiet_end(sd_event_source *source, uint64_t when, void *arg)
 	struct subject *subject = arg;
 
 	subject->quiet = sd_event_source_unref(subject->quiet);
-	if (subject->count > 0)
+	if (subject->count > 0 && subject->notify->command)
 		call_command(subject);
 	return 0;
 }
@@ -194,26 +194,27 @@ static struct subject *find(struct notify *notify, const char *wan, enum family 
 	return v[notify->n_subjects++] = subject;
 }
 
-int notify_transition(struct notify *notify, const char *command, const char *wan,
-		      enum family family, enum verdict old, enum verdict new)
+void notify_set_command(struct notify *notify, const char *command)
+{
+	notify->command = command;
+}
+
+int notify_transition(struct notify *notify, const char *wan, enum family family, enum verdict old,
+		      enum verdict new)
 {
 	struct subject *subject;
-	char *copy;
 
-	if (!command)
+	if (!notify->command || (old == VERDICT_UNKNOWN && new == VERDICT_UP))
 		return 0;
 	subject = find(notify, wan, family);
-	copy = strdup(command);
-	if (!subject || !copy) {
-		free(copy);
+	if (!subject)
 		return -ENOMEM;
-	}
-	free(subject->command);
-	subject->command = copy;
 	subject->old = old;
 	subject->new = new;
 	subject->count++;
-	return subject->quiet ? 0 : call_command(subject);
+	if (!subject->quiet)
+		call_command(subject);
+	return 0;
 }
 
 int notify_new(sd_event *event, struct notify **ret)
@@ -229,7 +230,6 @@ void notify_free(struct notify *notify)
 {
 	for (size_t i = 0; notify && i < notify->n_subjects; i++) {
 		sd_event_source_unref(notify->subjects[i]->quiet);
-		free(notify->subjects[i]->command);
 		free(notify->subjects[i]);
 	}
 	while (notify && notify->calls)

@@ -14,9 +14,16 @@
 
 struct notify;
 
+/* 0 or -ENOMEM. */
 int notify_new(sd_event *event, struct notify **ret);
 void notify_free(struct notify *notify); /* commands that run are left to their end */
 
-/* command: an absolute path; NULL: nobody is told. 0 or a negative errno. */
-int notify_transition(struct notify *notify, const char *command, const char *wan,
-		      enum family family, enum verdict old, enum verdict new);
+/* From now on; an absolute path that outlives its use here, or NULL: nobody is told. */
+void notify_set_command(struct notify *notify, const char *command);
+
+/*
+ * A verdict has changed. The first "up" of what was unknown is not told: nothing was lost, and
+ * nothing has recovered. 0 or -ENOMEM; what goes wrong with the command is logged.
+ */
+int notify_transition(struct notify *notify, const char *wan, enum family family, enum verdict old,
+		      enum verdict new);

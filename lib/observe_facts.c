@@ -17,9 +17,12 @@ struct look {
 	/* Default routes that name a nexthop object by its id only; resolved at the end. */
 	struct unresolved {
 		uint32_t id, metric;
+		struct addr source;
 		enum family family;
 	} * unresolved;
 	size_t n_unresolved;
+	struct candidate *candidates; /* for sources; chosen from at the end */
+	size_t n_candidates;
 };
 
 static struct link_fact *link_by_name(struct look *look, const char *name)
@@ -71,12 +74,22 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	return 0;
 }
 
-static void see_source(struct link_fact *link, struct addr addr, uint32_t flags)
-{
-	struct addr *source = &link->source[addr.family == AF_INET ? IPV4 : IPV6];
+/* An address that can be sent from, to the internet. */
+struct candidate {
+	const struct link_fact *link;
+	struct prefix at;
+};
 
-	if (!source->family && !(flags & (IFA_F_TENTATIVE | IFA_F_DEPRECATED | IFA_F_DADFAILED)))
-		*source = addr;
+static int add_candidate(struct look *look, const struct link_fact *link, struct prefix at)
+{
+	struct candidate *v;
+
+	v = reallocarray(look->candidates, look->n_candidates + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	look->candidates = v;
+	v[look->n_candidates++] = (struct candidate){ link, at };
+	return 0;
 }
 
 static int on_address(struct nlmsghdr *message, void *arg)
@@ -86,6 +99,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	struct look *look = arg;
 	struct link_fact *link;
 	struct prefix *v, at;
+	uint32_t flags;
 
 	if (message->nlmsg_type != RTM_NEWADDR ||
 	    (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
@@ -108,13 +122,16 @@ static int on_address(struct nlmsghdr *message, void *arg)
 		return -ENOMEM;
 	link->addresses = v;
 	v[link->n_addresses++] = at;
-	see_source(link, at.addr, tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags);
-	return 0;
+	flags = tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags;
+	if (info->ifa_scope != RT_SCOPE_UNIVERSE ||
+	    (flags & (IFA_F_TENTATIVE | IFA_F_DEPRECATED | IFA_F_DADFAILED)))
+		return 0;
+	return add_candidate(look, link, at);
 }
 
 /* One way out by default: keep the one with the lowest metric of each WAN. */
-static void see_gateway(struct look *look, unsigned oif, enum family family, struct addr via,
-			uint32_t metric)
+static void see_gateway(struct look *look, unsigned oif, enum family family,
+			struct gateway_fact found)
 {
 	struct wan_facts *wan = wan_by_index(look, oif);
 	size_t i = wan - look->facts->wans;
@@ -123,9 +140,8 @@ static void see_gateway(struct look *look, unsigned oif, enum family family, str
 	if (!wan || look->config->wans[i].gateway_mode[family] != GATEWAY_AUTO)
 		return;
 	gateway = &wan->gateway[family];
-	if (gateway->present && gateway->metric <= metric)
-		return;
-	*gateway = (struct gateway_fact){ true, via, metric };
+	if (!gateway->present || gateway->metric > found.metric)
+		*gateway = found;
 }
 
 static struct addr attrs_via(struct nlattr *gateway, struct nlattr *via, int family)
@@ -146,8 +162,9 @@ static struct addr attrs_via(struct nlattr *gateway, struct nlattr *via, int fam
 	return addr;
 }
 
+/* found: all but `via`, which each hop has. */
 static void see_multipath(struct look *look, struct nlattr *multipath, enum family family,
-			  uint32_t metric)
+			  struct gateway_fact found)
 {
 	struct rtnexthop *hop = nla_data(multipath);
 	int left = nla_len(multipath);
@@ -157,16 +174,17 @@ static void see_multipath(struct look *look, struct nlattr *multipath, enum fami
 		struct nlattr *tb[RTA_MAX + 1];
 
 		if (nla_parse(tb, RTA_MAX, (struct nlattr *)RTNH_DATA(hop),
-			      (int)(hop->rtnh_len - sizeof(*hop)), NULL) == 0)
-			see_gateway(look, hop->rtnh_ifindex, family,
-				    attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], family_af(family)),
-				    metric);
+			      (int)(hop->rtnh_len - sizeof(*hop)), NULL) == 0) {
+			found.via = attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], family_af(family));
+			see_gateway(look, hop->rtnh_ifindex, family, found);
+		}
 		left -= (int)NLMSG_ALIGN(hop->rtnh_len);
 		hop = RTNH_NEXT(hop);
 	}
 }
 
-static int remember_nexthop(struct look *look, uint32_t id, enum family family, uint32_t metric)
+static int remember_nexthop(struct look *look, uint32_t id, enum family family,
+			    struct gateway_fact found)
 {
 	struct unresolved *v;
 
@@ -174,7 +192,7 @@ static int remember_nexthop(struct look *look, uint32_t id, enum family family, 
 	if (!v)
 		return -ENOMEM;
 	look->unresolved = v;
-	v[look->n_unresolved++] = (struct unresolved){ id, metric, family };
+	v[look->n_unresolved++] = (struct unresolved){ id, found.metric, found.source, family };
 	return 0;
 }
 
@@ -183,8 +201,8 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	struct rtmsg *info = nlmsg_data(message);
 	enum family family = info->rtm_family == AF_INET ? IPV4 : IPV6;
 	struct nlattr *tb[RTA_MAX + 1];
+	struct gateway_fact found = { .present = true };
 	struct look *look = arg;
-	uint32_t metric;
 
 	/* Other routes over the link are passed over unparsed. */
 	if (message->nlmsg_type != RTM_NEWROUTE || info->rtm_dst_len != 0 ||
@@ -194,14 +212,16 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	if (nlmsg_parse(message, sizeof(*info), tb, RTA_MAX, NULL) < 0)
 		return 0;
 
-	metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
-	if (tb[RTA_MULTIPATH])
-		see_multipath(look, tb[RTA_MULTIPATH], family, metric);
-	else if (tb[RTA_OIF])
-		see_gateway(look, nla_get_u32(tb[RTA_OIF]), family,
-			    attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], info->rtm_family), metric);
-	else if (tb[RTA_NH_ID])
-		return remember_nexthop(look, nla_get_u32(tb[RTA_NH_ID]), family, metric);
+	found.metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
+	found.source = netlink_addr(tb[RTA_PREFSRC], info->rtm_family);
+	if (tb[RTA_MULTIPATH]) {
+		see_multipath(look, tb[RTA_MULTIPATH], family, found);
+	} else if (tb[RTA_OIF]) {
+		found.via = attrs_via(tb[RTA_GATEWAY], tb[RTA_VIA], info->rtm_family);
+		see_gateway(look, nla_get_u32(tb[RTA_OIF]), family, found);
+	} else if (tb[RTA_NH_ID]) {
+		return remember_nexthop(look, nla_get_u32(tb[RTA_NH_ID]), family, found);
+	}
 	return 0;
 }
 
@@ -233,8 +253,14 @@ static int on_nexthop(struct nlmsghdr *message, void *arg)
 		     i++)
 			request->members[request->n_members++] = group[i].id;
 	} else if (tb[NHA_OIF]) {
-		see_gateway(request->look, nla_get_u32(tb[NHA_OIF]), request->route->family,
-			    netlink_addr(tb[NHA_GATEWAY], info->nh_family), request->route->metric);
+		struct gateway_fact found = {
+			.present = true,
+			.via = netlink_addr(tb[NHA_GATEWAY], info->nh_family),
+			.source = request->route->source,
+			.metric = request->route->metric,
+		};
+
+		see_gateway(request->look, nla_get_u32(tb[NHA_OIF]), request->route->family, found);
 	}
 	return 0;
 }
@@ -291,7 +317,43 @@ static void see_fixed_gateway(struct look *look, size_t wan, enum family family)
 			  "%s: gateway%c can't be %s: it is no other machine's", conf->name,
 			  family == IPV4 ? '4' : '6', addr_str(conf->gateway[family]).s);
 	else
-		fact->gateway[family] = (struct gateway_fact){ true, conf->gateway[family], 0 };
+		fact->gateway[family] = (struct gateway_fact){
+			.present = true,
+			.via = conf->gateway[family],
+		};
+}
+
+static bool is_unique_local(struct addr addr)
+{
+	return addr.family == AF_INET6 && (addr.bytes[0] & 0xfe) == 0xfc;
+}
+
+static unsigned rank(const struct candidate *candidate, const struct gateway_fact *gateway)
+{
+	struct addr addr = candidate->at.addr;
+
+	if (gateway->present && addr_cmp(gateway->source, addr) == 0)
+		return 4;
+	if (gateway->present && gateway->via.family == addr.family &&
+	    prefix_contains(candidate->at, gateway->via))
+		return 3;
+	return is_unique_local(addr) ? 1 : 2;
+}
+
+static void choose_source(struct look *look, struct wan_facts *wan, enum family family)
+{
+	unsigned best = 0;
+
+	for (size_t i = 0; i < look->n_candidates; i++) {
+		const struct candidate *candidate = &look->candidates[i];
+		unsigned now = rank(candidate, &wan->gateway[family]);
+
+		if (candidate->link != &wan->link ||
+		    candidate->at.addr.family != family_af(family) || now <= best)
+			continue;
+		best = now;
+		wan->link.source[family] = candidate->at.addr;
+	}
 }
 
 /*
@@ -351,15 +413,19 @@ int observe_facts(struct nl_sock *sk, const struct config *config, struct facts 
 	facts.n_wans = config->n_wans;
 
 	r = dump_all(&look);
+	for (size_t i = 0; i < config->n_wans && r == 0; i++) {
+		for (enum family family = 0; family < N_FAMILIES; family++) {
+			see_fixed_gateway(&look, i, family);
+			choose_source(&look, &facts.wans[i], family);
+		}
+	}
 	free(look.unresolved);
+	free(look.candidates);
 	if (r < 0 && r != -EAGAIN)
 		return fault_set(fault, r, "links, addresses and routes: %s", strerror(-r));
 	if (r < 0)
 		return r;
 
-	for (size_t i = 0; i < config->n_wans; i++)
-		for (enum family family = 0; family < N_FAMILIES; family++)
-			see_fixed_gateway(&look, i, family);
 	*ret = TAKE(facts);
 	return 0;
 }

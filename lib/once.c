@@ -98,7 +98,7 @@ bool report_is_all_up(const struct report *report)
 	for (size_t i = 0; i < report->n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
 			if (report->wans[i].family[family].present &&
-			    report->wans[i].family[family].health.state != VERDICT_UP)
+			    report->wans[i].family[family].health.state == VERDICT_DOWN)
 				return false;
 	return true;
 }

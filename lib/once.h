@@ -11,5 +11,5 @@
  */
 int probe_once(const struct config *config, struct report *ret, struct fault *fault);
 
-/* True when every WAN is up in every family that it has. */
+/* True when no WAN is down in a family that it has; what is not probed is not. */
 bool report_is_all_up(const struct report *report);

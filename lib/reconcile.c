@@ -40,6 +40,9 @@ struct run {
 	uint32_t generation;
 	bool router6_unsure;
 
+	bool committed; /* the transaction */
+	bool in_force;
+
 	struct wanted wanted;
 	struct plan plan;
 };
@@ -205,6 +208,7 @@ static int change(struct run *run, struct fault *fault)
 		undo_net(run->kernel->sk, plan, 0, plan->n_additions);
 		return r;
 	}
+	run->committed = *plan->nft;
 	/*
 	 * Before anything is recorded, so that a run which is killed here is made good
 	 * for, and before the rules go, so that no flow falls through.
@@ -218,6 +222,7 @@ static int change(struct run *run, struct fault *fault)
 			run->generation, fault);
 
 	r = apply_net(run->kernel->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
+	run->in_force = r == 0;
 	/* And those that began under the old rules meanwhile. */
 	if (r == 0 && flows_are_in_doubt(plan, true))
 		r = audit_flows(run, fault);
@@ -271,13 +276,17 @@ static int attempt(struct run *run, struct fault *fault)
 	int r;
 
 	run_forget(run);
+	run->committed = run->in_force = false;
 	*fault = (struct fault){};
 	r = look(run, fault);
 	if (r < 0)
 		return r;
 	r = decide(run);
-	if (r < 0 || run->request->mode != RECONCILE_APPLY || plan_is_empty(&run->plan))
+	if (r < 0)
 		return r;
+	run->in_force = plan_is_empty(&run->plan);
+	if (run->in_force || run->request->mode != RECONCILE_APPLY)
+		return 0;
 
 	r = change(run, fault);
 	/* Links and addresses go at any time, and take routes with them. */
@@ -304,7 +313,8 @@ static int finish(struct run *run, struct fault *fault)
 		if (r < 0)
 			return r;
 	} else {
-		log_event(LOG_INFO, "changed", "added=%zu removed=%zu nft=%s",
+		log_event(LOG_INFO, "changed",
+			  "the kernel has been changed: added=%zu removed=%zu nft=%s",
 			  run->plan.n_additions, run->plan.n_steps - run->plan.n_additions,
 			  *run->plan.nft ? "yes" : "no");
 	}
@@ -328,9 +338,8 @@ static int hand_over(struct run *run, struct outcome *ret)
 	ret->facts = TAKE(run->facts);
 	ret->npt = TAKE(run->npt);
 	/* Our transaction raises it by one. */
-	ret->generation = run->generation;
-	if (run->request->mode == RECONCILE_APPLY && run->plan.nft && *run->plan.nft)
-		ret->generation++;
+	ret->generation = run->generation + run->committed;
+	ret->in_force = run->in_force;
 	ret->router6_unsure = run->router6_unsure;
 	return 0;
 }

@@ -39,6 +39,7 @@ struct outcome {
 	struct npt_state npt;
 	struct selection selections[N_FAMILIES];
 	uint32_t generation; /* of nftables, as this run left it */
+	bool in_force;	     /* the kernel is as wanted, whatever else was at fault */
 	bool router6_unsure; /* OPNsense's link-local was asked for, in vain so far */
 };
 

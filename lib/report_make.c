@@ -84,12 +84,6 @@ static void make_wan(const struct wan_conf *conf, const struct wan_facts *facts,
 	ret->carrier = facts->link.carrier;
 }
 
-static bool is_configured(const struct config *config, size_t wan, enum family family)
-{
-	return config->wans[wan].gateway_mode[family] != GATEWAY_NONE &&
-	       (family == IPV4 || config->lan.prefix6.len > 0);
-}
-
 int report_make(const struct config *config, const struct facts *facts, const struct npt_state *npt,
 		const struct selection selections[N_FAMILIES], const struct wan_health *health,
 		uint64_t now_us, struct report *ret)
@@ -120,7 +114,7 @@ int report_make(const struct config *config, const struct facts *facts, const st
 				.eligible = selections[family].eligible[i],
 			};
 
-			if (!is_configured(config, i, family))
+			if (!config_has_family(config, i, family))
 				continue;
 			r = make_family(&view, &selections[family], &report.wans[i].family[family]);
 			if (r < 0)

@@ -126,20 +126,21 @@ int selection_make(const struct config *config, const struct facts *facts,
 	size_t n_eligible = 0;
 	int r;
 
+	s.usable = calloc(config->n_wans, sizeof(*s.usable));
 	s.eligible = calloc(config->n_wans, sizeof(*s.eligible));
 	s.slots = calloc(config->n_wans, sizeof(*s.slots));
-	if (!s.eligible || !s.slots)
+	if (!s.usable || !s.eligible || !s.slots)
 		return -ENOMEM;
 
 	for (size_t i = 0; i < config->n_wans; i++) {
-		s.eligible[i] = usable(config, facts, npt, family, i) &&
-				verdicts->v[i][family] != VERDICT_DOWN;
+		s.usable[i] = usable(config, facts, npt, family, i);
+		s.eligible[i] = s.usable[i] && verdicts->v[i][family] != VERDICT_DOWN;
 		n_eligible += s.eligible[i];
 	}
 	/* The last resort is for the family as a whole, whoever takes part. */
 	for (size_t i = 0; i < config->n_wans; i++) {
 		if (n_eligible == 0 && !config->all_down_unreachable)
-			s.eligible[i] = usable(config, facts, npt, family, i);
+			s.eligible[i] = s.usable[i];
 		if (wanted && !wanted[i])
 			s.eligible[i] = false;
 	}
@@ -157,6 +158,7 @@ int selection_make(const struct config *config, const struct facts *facts,
 
 void selection_done(struct selection *s)
 {
+	free(s->usable);
 	free(s->eligible);
 	free(s->slots);
 	free(s->ranges);

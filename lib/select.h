@@ -34,6 +34,7 @@ struct slot_range {
 };
 
 struct selection {
+	bool *usable;		   /* owned; by the WAN's index */
 	bool *eligible;		   /* owned; by the WAN's index; last resort included */
 	unsigned *slots;	   /* owned; each WAN's share of SLOTS */
 	struct slot_range *ranges; /* owned */

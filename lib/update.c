@@ -1,5 +1,6 @@
 #include "update.h"
 
+#include "config_file.h"
 #include "fileio.h"
 #include "log.h"
 
@@ -25,8 +26,11 @@ static int run(const struct cli *cli, update_arguments arguments)
 		log_outcome(r, &fault);
 		return EXIT_USAGE;
 	}
-	if (config.debug_logging)
-		log_debug_file(DEBUG_LOG_PATH);
+	log_debug_file(config.debug_logging ? DEBUG_LOG_PATH : NULL);
+	/* The run matters more than whether the daemon is told of what it ran with. */
+	if (request.mode == RECONCILE_APPLY && config_file_mark(cli->config, &fault) < 0)
+		log_event(LOG_WARNING, "config", "%s", fault.text);
+	fault = (struct fault){};
 
 	r = reconcile(&config, &request, &kernel, NULL, &fault);
 	if (r < 0)

@@ -169,18 +169,40 @@ static int on_netfilter(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+/* Loads are of the network's byte order, the headers are of ours. */
+#define WIRE16(value)                                                                              \
+	(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(value) : (value))
+#define LOAD_TYPE BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type))
+#define LOAD_ROUTE(member)                                                                         \
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NLMSG_HDRLEN + offsetof(struct rtmsg, member))
+#define IF(value, then, otherwise) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, then, otherwise)
+#define PASS BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)
+#define DROP BPF_STMT(BPF_RET | BPF_K, 0)
+
 /* A transaction of thousands of elements is one piece of news: its new generation. */
-static int hear_generations_only(int fd)
+static const struct sock_filter generations[] = {
+	LOAD_TYPE,
+	IF(WIRE16(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN), 0, 1),
+	PASS,
+	DROP,
+};
+
+/* A routing daemon's thousands of routes are none. */
+static const struct sock_filter routes[] = {
+	LOAD_TYPE,
+	IF(WIRE16(RTM_NEWROUTE), 1, 0),
+	IF(WIRE16(RTM_DELROUTE), 0, 4),
+	LOAD_ROUTE(rtm_protocol),
+	IF(RTPROT_MWAN, 2, 0),
+	LOAD_ROUTE(rtm_dst_len),
+	IF(0, 0, 1),
+	PASS,
+	DROP,
+};
+
+static int attach(int fd, const struct sock_filter *code, size_t n)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-		/* Loads are of the network's byte order, the header is of ours. */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-			 htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN), 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+	struct sock_fprog program = { .len = n, .filter = (struct sock_filter *)code };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
 											   : 0;
@@ -198,7 +220,8 @@ static int listen_to(struct watch *watch, int protocol, const int *groups, size_
 	fd = nl_socket_get_fd(sk);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	r = protocol == NETLINK_NETFILTER ? hear_generations_only(fd) : 0;
+	r = protocol == NETLINK_NETFILTER ? attach(fd, generations, ARRAY_SIZE(generations))
+					  : attach(fd, routes, ARRAY_SIZE(routes));
 	for (size_t i = 0; i < n_groups && r == 0; i++)
 		if (nl_socket_add_membership(sk, groups[i]) < 0)
 			r = -errno;

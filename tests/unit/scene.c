@@ -66,8 +66,12 @@ void scene_make(struct scene *scene, const char *name)
 
 		make_link(&wan->link, 20 + i, scene->config.wans[i].interface, addresses[i][0],
 			  addresses[i][1]);
-		wan->gateway[IPV4] = (struct gateway_fact){ true, an_addr(addresses[i][2]), 100 };
-		wan->gateway[IPV6] = (struct gateway_fact){ true, an_addr("fe80::1"), 100 };
+		wan->gateway[IPV4] = (struct gateway_fact){ .present = true,
+							    .via = an_addr(addresses[i][2]),
+							    .metric = 100 };
+		wan->gateway[IPV6] = (struct gateway_fact){ .present = true,
+							    .via = an_addr("fe80::1"),
+							    .metric = 100 };
 		scene->npt.delegated[i] = a_prefix(addresses[i][3]);
 	}
 }
