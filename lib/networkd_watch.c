@@ -23,6 +23,7 @@ struct link {
 	char *json;	 /* owned; the last answer; NULL: none */
 	bool had_prefix; /* this networkd has told of one */
 	struct delegation_word heeded;
+	bool answered;	   /* if only that there is nobody to ask */
 	bool again;	   /* it has changed since the question was put */
 	sd_bus_slot *call; /* the question that is open */
 };
@@ -73,6 +74,7 @@ static int on_answer(sd_bus_message *answer, void *arg, sd_bus_error *error)
 	const char *json = NULL;
 
 	link->call = sd_bus_slot_unref(link->call);
+	link->answered = true;
 	if (sd_bus_message_is_method_error(answer, NULL) ||
 	    sd_bus_message_read(answer, "s", &json) < 0) {
 		const sd_bus_error *why = sd_bus_message_get_error(answer);
@@ -142,7 +144,7 @@ static void forget_words(struct networkd_watch *watch)
 		struct link *link = watch->links[i];
 
 		link->call = sd_bus_slot_unref(link->call);
-		link->again = link->had_prefix = false;
+		link->answered = link->again = link->had_prefix = false;
 		free(link->json);
 		link->json = NULL;
 	}
@@ -392,10 +394,8 @@ void networkd_watch_heed(struct networkd_watch *watch, unsigned ifindex,
 
 bool networkd_watch_is_settled(const struct networkd_watch *watch)
 {
-	if (watch->n_links > 0 && (!watch->bus || sd_bus_is_ready(watch->bus) <= 0))
-		return false;
 	for (size_t i = 0; i < watch->n_links; i++)
-		if (watch->links[i]->call)
+		if (!watch->links[i]->answered || watch->links[i]->call)
 			return false;
 	return true;
 }
