@@ -16,7 +16,7 @@ NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE, NLM_F_EXCL = 1, 4, 0x300, 0x
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
 NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
-CT_GET, CT_DELETE = 0x101, 0x102
+CT_GET, CT_DELETE, CTA_MARK = 0x101, 0x102, 8
 
 # RTNLGRP_*: link, addresses, routes and rules of both families, nexthops. Not
 # neighbours: they come and go with traffic.
@@ -100,9 +100,20 @@ def tracks(namespace, prefix):
     """How many tracked flows have an address that begins with the prefix's whole bytes."""
     network = ipaddress.ip_network(prefix)
     start = network.network_address.packed[:network.prefixlen // 8]
-    family = socket.AF_INET if network.version == 4 else socket.AF_INET6
-    flows = _request(namespace, CT_GET, NLM_F_DUMP, struct.pack("=BBH", family, 0, 0), NETLINK_NETFILTER)
-    return sum(start in body for _, body in flows)
+    return sum(start in body for body in _flows(namespace, network.version))
+
+
+def marked(namespace, family, mark):
+    """How many tracked flows of family 4 or 6 have the mark."""
+    marks = [attributes(body[4:]).get(CTA_MARK) for body in _flows(namespace, family)]
+    return marks.count(struct.pack("!I", mark))
+
+
+def _flows(namespace, family):
+    """The tracked flows of family 4 or 6, each as the message about it."""
+    number = socket.AF_INET if family == 4 else socket.AF_INET6
+    found = _request(namespace, CT_GET, NLM_F_DUMP, struct.pack("=BBH", number, 0, 0), NETLINK_NETFILTER)
+    return [body for _, body in found]
 
 
 class Monitor:

@@ -1,6 +1,8 @@
 """health-check as a service: what it tells its manager, what it makes of files, and what it is to its neighbours."""
 
+import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -10,13 +12,15 @@ import time
 import pytest
 
 import faults
+import rtnl
 import wans
 from daemon import KEPT, STATE
-from lab import SERVERS6, STRANGER6
+from lab import SERVERS4, SERVERS6, STRANGER6
+from notify import Notify
 from traffic import TcpFlow, UdpFlow, answers, close_all, udp_flows
 
 DETECTION = 0.2 * 3 + 0.15 + 3
-CONFIG = "/etc/mwan/mwan.conf"
+CONFIG, DEBUG_LOG, LOCK = "/etc/mwan/mwan.conf", "/var/log/mwan-debug.log", "/run/mwan/lock"
 
 
 def probes(lab, seconds):
@@ -27,11 +31,49 @@ def probes(lab, seconds):
     return {isp.wan.name: sum(isp.echo().values()) for isp in lab.isps}
 
 
-def shares6(lab, count=40):
-    flows = udp_flows(lab.client, count, SERVERS6)
+def shares(lab, servers, count=40):
+    flows = udp_flows(lab.client, count, servers)
     seen = lab.shares(answers(flows, seconds=1))
     close_all(flows)
     return seen
+
+
+def shares6(lab):
+    return shares(lab, SERVERS6)
+
+
+def status(lab):
+    """What --status prints."""
+    return lab.router.run("health-check", "--status", check=False).out
+
+
+@contextlib.contextmanager
+def held(lab):
+    """Somebody else's run takes its time."""
+    with open(lab.router.path(LOCK), "r+", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared(share_lab):
+    """A lab and its health-check, for tests of mwan.conf that leave the kernel as it was."""
+    lab = share_lab(health=wans.QUICK)
+    daemon = lab.daemon()
+    daemon.wait_states()
+    daemon.wanted = lab.router.snapshot()
+    return lab, daemon
+
+
+@pytest.fixture
+def site(shared):
+    """The shared lab; its mwan.conf is made right again."""
+    lab, daemon = shared
+    yield lab, daemon
+    lab.router.run("rm", "-rf", CONFIG)
+    lab.configure(health=wans.QUICK)
+    daemon.reload()
+    daemon.wait_snapshot(daemon.wanted)
 
 
 # Coming and going
@@ -233,6 +275,124 @@ def test_a_broken_configuration_is_refused_and_the_old_one_stays(watch):
     assert lab.router.snapshot() == before and set(daemon.states().values()) == {"up"}
 
 
+def test_a_refused_configuration_is_told_each_time_and_shown_until_it_is_right(site):
+    lab, daemon = site
+    good = lab.router.read(CONFIG)
+    lab.router.configure(good.replace("weight", "wieght"))
+    for _ in range(3):
+        begin = time.monotonic()
+        daemon.reload()
+        daemon.wait(lambda b=begin: daemon.said(CONFIG, b), 2, "says so, again")
+        time.sleep(0.2)
+        assert len(daemon.said(CONFIG, begin)) == 1, daemon.log()
+    daemon.wait(lambda: CONFIG in status(lab), 2, "shown")
+    time.sleep(0.5)
+    assert CONFIG in status(lab)
+    lab.router.configure(good)
+    daemon.reload()
+    daemon.wait(lambda: CONFIG not in status(lab), 2, "shown no more")
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir", "ln -s /dev/zero"])
+def test_a_configuration_that_is_no_file_is_refused(site, make):
+    lab, daemon = site
+    lab.router.run("sh", "-c", f"rm -rf {CONFIG} && {make} {CONFIG}")
+    result = lab.router.run("timeout", "3", "update-routes", "--check", check=False)
+    assert result.code == 2 and CONFIG in result.err, result
+    begin = time.monotonic()
+    daemon.reload()
+    daemon.wait(lambda: daemon.said(CONFIG, begin), 2, "says so")
+    lab.router.ip("rule del pref 101\n", 4)
+    daemon.wait_snapshot(daemon.wanted, 3, "still repairs")
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir", "ln -s /dev/zero"])
+def test_it_does_not_start_with_a_configuration_that_is_no_file(bare, make):
+    bare.router.run("sh", "-c", f"rm -rf {CONFIG} && {make} {CONFIG}")
+    result = bare.router.run("timeout", "3", "health-check", "--daemon", check=False)
+    assert result.code == 2 and CONFIG in result.err, result
+
+
+@pytest.mark.parametrize("how", ["saved", "half written"])
+def test_an_edit_that_nobody_has_brought_in_changes_nothing(site, how):
+    """Repairs, too, are by the old one, until somebody says that the new one is as it should be."""
+    lab, daemon = site
+    text = lab.router.read(CONFIG)
+    if how == "saved":
+        lab.router.configure(text.replace("weight             = 1", "weight             = 3", 1))
+    else:
+        lab.router.path(CONFIG).write_text(text[:text.index("10.250.250.3 ")])
+    begin = time.monotonic()
+    lab.router.ip("rule del pref 101\n", 4)
+    daemon.wait_snapshot(daemon.wanted, 3, "repaired")
+    time.sleep(0.5)
+    assert lab.router.snapshot() == daemon.wanted
+    assert daemon.family("att", "ipv4")["share"] == 0.5
+    assert daemon.said(CONFIG, begin) == []
+    if how == "saved":
+        daemon.reload()
+        daemon.wait(lambda: daemon.family("att", "ipv4")["share"] == 0.75, 2, "the new weight")
+
+
+def test_being_told_to_reread_again_and_again_puts_no_verdict_off(site):
+    lab, daemon = site
+    lab.isp("att").fault(faults.NO_IPV6)
+    begin = time.monotonic()
+    while daemon.state("att", "ipv6") != "down" and time.monotonic() < begin + DETECTION:
+        daemon.reload()
+        time.sleep(0.1)
+    lab.isp("att").fault()
+    assert time.monotonic() < begin + DETECTION, daemon.log()
+    daemon.wait_states(DETECTION)
+
+
+def test_a_verdict_is_acted_on_in_the_run_that_reads_a_new_configuration(make_lab):
+    """Both have to wait for somebody who holds the lock, and come together."""
+    lab = make_lab([wans.att(keys={"down_flows": "flush"}), wans.webpass()], health=wans.QUICK, notify=Notify.keys)
+    daemon, told = lab.daemon(), Notify(lab.router)
+    daemon.wait_states()
+    flows = udp_flows(lab.client, 40, SERVERS4)
+    assert set(lab.shares(answers(flows))) == {"att", "webpass"}
+    begin = time.monotonic()
+    with held(lab):
+        lab.isp("att").fault(faults.NO_IPV4)
+        daemon.wait(lambda: daemon.said("wan=att family=ipv4 was=up", begin), DETECTION, "a verdict")
+        lab.wan("webpass").weight = 2
+        lab.configure(health=wans.QUICK, notify=Notify.keys)
+        daemon.reload()
+        time.sleep(0.1)
+    daemon.wait(lambda: daemon.wan("webpass")["weight"] == 2, 2, "the new file")
+    daemon.wait_states(2, att4="down")
+    daemon.wait(lambda: rtnl.marked(lab.router, 4, lab.wan("att").mark) < 10, 1, "att's flows are flushed")
+    assert shares(lab, SERVERS4) == {"webpass": 40}
+    assert len(daemon.said("wan=att family=ipv4 was=", begin)) == 1, daemon.log()
+    assert [(one.wan, one.family, one.new) for one in told.calls()] == [("att", "ipv4", "down")]
+    close_all(flows)
+
+
+def test_fifty_new_configurations_leave_no_file_open(make_lab):
+    lab = make_lab(health=wans.QUICK, mwan={"debug_logging": "yes"})
+    daemon = lab.daemon()
+    daemon.wait_states()
+    files = daemon.descriptors()
+
+    def renew(weight, debug_logging="yes"):
+        lab.wan("att").weight = weight
+        lab.configure(health=wans.QUICK, mwan={"debug_logging": debug_logging})
+        daemon.reload()
+        daemon.wait(lambda: daemon.wan("att")["weight"] == weight, 3, "the new weight")
+
+    for turn in range(50):
+        renew(2 + turn % 2)
+    assert daemon.descriptors() <= files + 3  # one for a run, now and then
+    assert json.loads(lab.router.read(DEBUG_LOG).splitlines()[-1])["program"] == "health-check"
+    renew(4, "no")
+    found = lab.router.read(DEBUG_LOG)
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait_states(DETECTION, att6="down")
+    assert lab.router.read(DEBUG_LOG) == found
+
+
 def test_an_edit_brought_in_by_hand_is_not_undone(watch):
     lab, daemon = watch()
     lab.wan("att").weight = 4
@@ -250,8 +410,7 @@ def test_an_edit_brought_in_by_hand_is_not_undone(watch):
 
 def test_probing_goes_on_while_somebody_holds_the_lock(watch):
     lab, daemon = watch()
-    with open(lab.router.path("/run/mwan/lock"), "r+", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with held(lab):
         lab.router.ip("rule del pref 101\n", 4)  # something to do that has to wait
         time.sleep(0.3)
         count = probes(lab, 2)
@@ -261,6 +420,26 @@ def test_probing_goes_on_while_somebody_holds_the_lock(watch):
     daemon.wait_states(3, att4="down", att6="down")
     daemon.wait(lambda: shares6(lab) == {"webpass": 40}, 3, "new flows avoid it")
     daemon.wait(lambda: any(rule["priority"] == 101 for rule in lab.router.rules(4)), 3, "repaired")
+
+
+def test_a_lock_that_is_held_for_seconds_is_told(watch):
+    """A decision waits for it."""
+    lab, daemon = watch()
+    with held(lab):
+        begin = time.monotonic()
+        lab.isp("att").fault(faults.EVERYTHING)
+        daemon.wait(lambda: daemon.said("wan=att family=ipv4 was=up", begin), DETECTION, "a verdict")
+        decided = time.monotonic()
+        time.sleep(1)
+        assert daemon.said(LOCK, begin) == [], "too early"
+        daemon.wait(lambda: daemon.said(LOCK, begin), 3, "a warning")
+        daemon.wait(lambda: LOCK in status(lab), 1, "shown")
+        daemon.wait(lambda: LOCK in daemon.notified("STATUS")[-1], 1, "its manager knows")
+        time.sleep(max(0, decided + 4 - time.monotonic()))
+        assert [line[:3] for line in daemon.said(LOCK, begin)] == ["<4>"], daemon.log()
+    daemon.wait_states(1, att4="down", att6="down")
+    daemon.wait(lambda: LOCK not in status(lab) and LOCK not in daemon.notified("STATUS")[-1], 2, "no more")
+    assert shares6(lab) == {"webpass": 40}
 
 
 def test_twenty_runs_at_once_beside_it(watch):
@@ -331,6 +510,22 @@ def test_a_disk_that_is_full_or_read_only_does_not_end_it(watch):
     daemon.wait_states(DETECTION)
     daemon.wait_snapshot(wanted)
     assert len(daemon.said("/var/lib/mwan")) < 30, daemon.log()
+
+
+def test_a_full_run_folder_is_told_with_few_words(watch):
+    lab, daemon = watch()
+    lab.router.run("mount", "-o", "remount,size=400k", "/run")
+    lab.router.run("sh", "-c", "cat /dev/zero >/run/fill", check=False)
+    begin = time.monotonic()
+    time.sleep(3)
+    lines = [line for when, line in daemon.lines if when >= begin]
+    assert 1 <= len(lines) <= 4, daemon.log()
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait(lambda: shares6(lab) == {"webpass": 40}, DETECTION, "new flows avoid it")
+    lab.router.path("/run/fill").unlink()
+    daemon.wait_states(3, att6="down")
+    lab.isp("att").fault()
+    daemon.wait_states(DETECTION)
 
 
 def test_it_is_idle_between_probes(watch):

@@ -70,6 +70,17 @@ def test_a_prefix_that_expires_takes_its_wan_out_and_the_other_carries(auto):
     daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, SOON, "both")
 
 
+def test_a_prefix_that_is_too_small_concerns_its_wan_only(auto):
+    lab, bus, daemon = auto(att="2600:1700:2f71:c80::/64", webpass=WEBPASS)
+    assert prefixes(daemon) == {"webpass": WEBPASS}
+    assert lab.shares(shares(lab)) == {"webpass": 40}
+    bus.renumber("enwebpass0", NEW)
+    daemon.wait(lambda: prefixes(daemon) == {"webpass": NEW}, SOON, "the other's new one")
+    result = lab.router.run("health-check", "--status")
+    assert "not in force" not in result.out and "att IPv6: " in result.out, result
+    assert "/64" not in daemon.notified("STATUS")[-1] and len(daemon.said("/64")) < 3, daemon.log()
+
+
 def test_networkd_restarting_loses_nothing(auto):
     """For some seconds it knows of no prefix. What was in use stays so."""
     lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
@@ -78,6 +89,29 @@ def test_networkd_restarting_loses_nothing(auto):
     assert None not in answers(flows)
     with Load(flows, rounds_per_second=100) as load:
         bus.restart(seconds=3)
+        time.sleep(0.5)
+    close_all(flows)
+    assert load.lost == {} and load.moved == set()
+    daemon.wait_snapshot(before)
+    assert prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}
+
+
+def test_networkd_and_the_daemon_restarting_together_lose_nothing(auto):
+    """A daemon that has just started knows the prefix, too, that networkd does not tell yet."""
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    before = lab.router.snapshot()
+    flows = udp_flows(lab.client, 60, SERVERS6)
+    assert None not in answers(flows)
+    with Load(flows, rounds_per_second=50) as load:
+        daemon.stop()
+        for one in lab.wans:
+            bus.delegate(one.interface)
+        bus.stop()
+        bus.start()
+        daemon = lab.daemon()
+        time.sleep(2)
+        bus.renumber("enatt0.3242", ATT)
+        bus.renumber("enwebpass0", WEBPASS)
         time.sleep(0.5)
     close_all(flows)
     assert load.lost == {} and load.moved == set()

@@ -12,6 +12,9 @@ from notify import Notify
 DETECTION = 0.2 * 3 + 0.15 + 3
 
 
+QUIET = 60  # a minute in which a WAN and family are told once
+
+
 def noted_lab(make, then=""):
     """A lab whose command does that; its verdicts are up, and have been for a while."""
     lab = make(health=wans.QUICK, notify=Notify.keys)
@@ -46,6 +49,24 @@ def flapped(share_lab):
     return lab, daemon, told
 
 
+@pytest.fixture(scope="module", autouse=True)
+def taken_out(share_lab):
+    """A lab where there was something left to tell when the command was taken out of mwan.conf; for the last test."""
+    lab, daemon, told = noted_lab(share_lab)
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait(told.calls, DETECTION, "a call")
+    begin = time.monotonic()
+    lab.isp("att").fault()
+    daemon.wait_states(DETECTION)
+    lab.wan("att").weight = 2
+    lab.configure(health=wans.QUICK)
+    daemon.reload()
+    daemon.wait(lambda: daemon.wan("att")["weight"] == 2, 3, "the new file")
+    lab.isp("webpass").fault(faults.NO_IPV4)
+    daemon.wait_states(DETECTION, webpass4="down")
+    return begin, told
+
+
 def test_each_verdict_that_changes_is_told_once(noted):
     lab, daemon, told = noted()
     lab.isp("att").fault(faults.NO_IPV6)
@@ -58,15 +79,19 @@ def test_each_verdict_that_changes_is_told_once(noted):
     assert [(one.blocked, one.sockets) for one in told.calls()] == [(0, 0)] * 2  # it inherits nothing of the daemon's
 
 
-def test_the_first_verdict_is_told_where_something_is_wrong(make_lab):
+def test_the_first_verdicts_are_told_only_where_they_are_down(make_lab):
+    """That all is well after the first start wakes nobody, and does not keep an outage from being told at once."""
     lab = make_lab(health=wans.QUICK, notify=Notify.keys)
     told = Notify(lab.router)
     lab.isp("att").fault(faults.NO_IPV6)
     daemon = lab.daemon()
     daemon.wait_states(DETECTION, att6="down")
-    daemon.wait(told.calls, 3, "a call")
+    daemon.wait(told.calls, 2, "a call")
+    lab.isp("webpass").fault(faults.NO_IPV4)
+    daemon.wait(lambda: len(told.calls()) > 1, DETECTION, "another call")
     time.sleep(0.3)
-    assert [(one.wan, one.family, one.old, one.new) for one in told.calls()] == [("att", "ipv6", "unknown", "down")]
+    assert [(one.wan, one.family, one.old, one.new, one.count) for one in told.calls()] == [
+        ("att", "ipv6", "unknown", "down", "1"), ("webpass", "ipv4", "up", "down", "1")]
 
 
 def test_a_command_that_hangs_holds_up_nothing_and_is_ended_with_its_children(noted):
@@ -106,6 +131,13 @@ def test_a_command_that_does_not_work_is_told_and_no_more(noted, what):
 def test_flapping_is_told_once_a_minute_with_the_count(flapped):
     _, daemon, told = flapped
     assert [(one.new, one.count) for one in told.calls()] == [("down", "1")]
-    daemon.wait(lambda: len(told.calls()) == 2, 65, "the rest, after a minute")
+    daemon.wait(lambda: len(told.calls()) == 2, QUIET + 5, "the rest, after a minute")
     last = told.calls()[1]
     assert (last.old, last.new, last.count) == ("down", "up", "3")
+
+
+def test_a_command_that_was_taken_out_is_not_called_any_more(taken_out):
+    """Neither for what changes then, nor for what was left to tell after a minute."""
+    begin, told = taken_out
+    time.sleep(max(0, begin + QUIET + 3 - time.monotonic()))
+    assert [(one.wan, one.family, one.new) for one in told.calls()] == [("att", "ipv6", "down")]

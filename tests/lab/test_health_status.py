@@ -1,5 +1,6 @@
 """--status and --once: what people and monitoring read, and that reading changes nothing."""
 
+import datetime
 import json
 import os
 import pty
@@ -172,6 +173,22 @@ def test_a_daemon_that_hangs_is_noticed_by_the_age_of_what_it_says(watch):
     wait_until(lambda: status(lab).code == 0, 5, "fresh again")
 
 
+def test_a_state_from_the_future_is_none_of_now(watch):
+    """It was written before the clock was set back; how long ago, nobody knows."""
+    lab, daemon = watch()
+    daemon.signal(signal.SIGSTOP)
+    time.sleep(0.3)  # what it was about to write is written
+    found = json.loads(lab.router.read(STATE))
+    ahead = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    lab.router.write(STATE, json.dumps({**found, "time": ahead.strftime("%Y-%m-%dT%H:%M:%SZ")}))
+    for args in ((), ("--json",), ("--metrics",)):
+        result = status(lab, *args)
+        assert result.code == 1 and result.err and "webpass" in result.out, result
+        assert not re.search(r"\d{5}| -\d", result.err), result.err
+    daemon.signal(signal.SIGCONT)
+    wait_until(lambda: status(lab).code == 0, 5, "fresh again")
+
+
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"version": 1, "wans": [7]}'])
 def test_without_a_state_to_read_it_says_so(lab, text):
     if text is not None:
@@ -215,6 +232,14 @@ def test_once_with_a_wan_missing_says_so(make_lab):
     lab.unplug("att")
     result = lab.router.run("health-check", "--once", check=False)
     assert result.code == 1 and "att" in result.out, result
+
+
+def test_once_passes_over_a_family_that_has_nothing_to_probe(make_lab):
+    lab = make_lab([wans.att(keys={"ping6": "", "http6": ""}), wans.webpass()], health={"timeout": "300ms"}).up()
+    result = lab.router.run("health-check", "--once", check=False)
+    assert result.code == 0 and "att IPv6: " in result.out, result
+    lab.isp("att").fault(faults.NO_IPV4)
+    assert lab.router.run("health-check", "--once", check=False).code == 1
 
 
 def test_once_judges_only_the_families_that_a_wan_has(make_lab):

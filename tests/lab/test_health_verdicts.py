@@ -135,6 +135,26 @@ def test_probes_without_the_right_source_are_not_sent_with_another(watch):
     assert daemon.state("webpass", "ipv4") == "up"
 
 
+@pytest.mark.parametrize("scope, told", [("global", True), ("global", False), ("link", False)])
+def test_a_second_address_before_the_providers_is_no_source(make_lab, scope, told):
+    """A modem's management network: its address was there first, and the default route may not tell its source."""
+    lab = make_lab(health=wans.QUICK)
+    att = lab.wan("att")
+    own = att.address4.split("/")[0]
+    lab.router.ip(f"addr del {att.address4} dev {att.interface}\n"
+                  f"addr add 192.168.100.2/24 dev {att.interface} scope {scope}\n"
+                  f"addr add {att.address4} dev {att.interface}\n"
+                  f"route replace default via {att.gateway4} dev {att.interface} proto dhcp metric {att.metric}"
+                  f"{f' src {own}' if told else ''}\n", 4)
+    lab.isp("att").count_echo()
+    daemon = lab.daemon()
+    daemon.wait_states()
+    time.sleep(0.6)
+    daemon.wait_states(0)
+    assert {source for source, _ in lab.isp("att").echo() if ":" not in source} == {own}
+    assert set(shares(lab, 4)) == {"att", "webpass"}
+
+
 # All of them
 
 def test_with_all_wans_down_they_are_used_as_a_last_resort(watch):
@@ -177,6 +197,7 @@ def test_loss_is_judged_where_max_loss_is_set_and_is_no_flapping_elsewhere(make_
         isp.fault(faults.lossy("1.1.1.1", lost, of), faults.lossy(FAST["ping6"], lost, of))
     daemon = lab.daemon()
     daemon.wait_states(10, isp14="down", isp16="down")
+    assert [line for line in daemon.said("wan=isp1") if "down" in line and "max_loss" not in line] == []
     time.sleep(1)
     daemon.wait_states(1, isp14="down", isp16="down")
     assert 0.35 <= daemon.family("isp1", "ipv4")["loss"] <= 0.65
@@ -194,6 +215,7 @@ def test_slow_answers_are_judged_where_max_rtt_is_set(make_lab):
         daemon.wait_states()
         late.seconds = 0.06
         daemon.wait_states(10, att4="down", att6="down")
+        assert [line for line in daemon.said("wan=att") if "down" in line and "max_rtt" not in line] == []
         for family in ("ipv4", "ipv6"):
             daemon.wait(lambda f=family: 58 <= daemon.family("webpass", f)["rtt_ms"] <= 95, 5, "rtt_ms")
         late.seconds = 0.3  # later than the timeout
