@@ -46,6 +46,19 @@ static intmax_t age_of(const struct report *report)
 	return ((intmax_t)clock_us(CLOCK_REALTIME) - (intmax_t)report->time_us) / 1000000;
 }
 
+struct age_text {
+	char s[48];
+};
+
+static struct age_text age_text(const struct report *report)
+{
+	struct age_text text = { "before the clock was set back" };
+
+	if (age_of(report) >= 0)
+		snprintf(text.s, sizeof(text.s), "%jd s ago", age_of(report));
+	return text;
+}
+
 /* A daemon that is busy may be late by some cycles. */
 static bool is_stale(const struct report *report)
 {
@@ -97,14 +110,14 @@ static int show_status(unsigned flags)
 	fflush(stdout);
 	if (!running)
 		log_event(LOG_ERR, "status",
-			  "health-check --daemon does not run: this is what it knew %jd s ago; "
+			  "health-check --daemon does not run: this is what it knew %s; "
 			  "`systemctl start mwan-health`",
-			  age_of(&report));
+			  age_text(&report).s);
 	else if (is_stale(&report))
 		log_event(LOG_ERR, "status",
-			  "the daemon runs, but this is %jd s old: see `systemctl status "
+			  "the daemon runs, but this is what it knew %s: see `systemctl status "
 			  "mwan-health`",
-			  age_of(&report));
+			  age_text(&report).s);
 	else
 		return r;
 	return EXIT_FAILED;
