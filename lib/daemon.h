@@ -9,9 +9,10 @@
 
 /*
  * Runs in the foreground until SIGTERM or SIGINT; then the kernel stays as it is. The
- * configuration is read by now, and again on SIGHUP and when the file has changed: one that is
- * broken is refused, and the old one stays. 0; a negative errno with a fault; -EBUSY when
- * there is another daemon. *bad_config: it was the configuration's fault.
+ * configuration is read at the start, and again on SIGHUP or when another program has been run with
+ * a new one (config_file.h); one that is broken is then refused, and the old one stays. 0; a
+ * negative errno with a fault; -EBUSY when there is another daemon. *bad_config: it was the
+ * configuration's fault.
  */
 int daemon_run(const char *config_path, bool *bad_config, struct fault *fault);
 

@@ -21,7 +21,8 @@ int networkd_watch_new(sd_event *event, networkd_heard heard, void *arg,
 		       struct networkd_watch **ret);
 void networkd_watch_free(struct networkd_watch *watch);
 
-/* The links of interest from now on; 0 is none. Those that were not known are asked about. */
+/* The links of interest from now on; 0 is none. Those that were not known are asked about. 0 or
+ * -ENOMEM. */
 int networkd_watch_links(struct networkd_watch *watch, const unsigned *ifindex, size_t n);
 
 /* Asks about all of them anew. */

@@ -251,6 +251,36 @@ static struct traffic some_traffic(void)
 	return traffic;
 }
 
+static char *summary(void)
+{
+	static char text[512];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	ck_assert_ptr_nonnull(f);
+	report_print_summary(&report, f);
+	fclose(f);
+	return text;
+}
+
+START_TEST(summary_names_what_is_not_up)
+{
+	struct family_report *six;
+
+	probed_report(&probed, &report);
+	ck_assert_str_eq(summary(), "2 of 2 WANs up");
+	six = &report.wans[ATT].family[IPV6];
+	six->eligible = false;
+	ck_assert_str_eq(summary(), "1 of 2 WANs up; att: IPv6 not eligible");
+	six->health.state = VERDICT_DOWN;
+	ck_assert_str_eq(summary(), "1 of 2 WANs up; att: IPv6 down");
+	report.wans[ATT].family[IPV4].health.state = VERDICT_DOWN;
+	ck_assert_str_eq(summary(), "1 of 2 WANs up; att: down");
+	report.wans[ATT].carrier = false;
+	report.trouble = strdup("no base");
+	ck_assert_str_eq(summary(), "1 of 2 WANs up; att: no carrier; no base");
+}
+END_TEST
+
 START_TEST(metrics_of_a_site_in_trouble)
 {
 	_cleanup_(traffic_done) struct traffic traffic = {};
@@ -307,6 +337,7 @@ int main(void)
 	tcase_add_test(tcase, trouble_stands_under_the_table);
 	tcase_add_test(tcase, long_names_and_odd_values_stay_aligned);
 	tcase_add_test(tcase, no_wans_are_a_table_without_rows);
+	tcase_add_test(tcase, summary_names_what_is_not_up);
 	tcase_add_test(tcase, metrics_of_a_site_in_trouble);
 	tcase_add_test(tcase, metrics_of_any_site_are_well_formed);
 	tcase_add_test(tcase, what_could_not_be_read_is_left_out);
