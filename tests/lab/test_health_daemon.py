@@ -297,7 +297,7 @@ def test_a_refused_configuration_is_told_each_time_and_shown_until_it_is_right(s
 def test_a_configuration_that_is_no_file_is_refused(site, make):
     lab, daemon = site
     lab.router.run("sh", "-c", f"rm -rf {CONFIG} && {make} {CONFIG}")
-    result = lab.router.run("timeout", "3", "update-routes", "--check", check=False)
+    result = lab.router.run("timeout", "-k1", "3", "update-routes", "--check", check=False)
     assert result.code == 2 and CONFIG in result.err, result
     begin = time.monotonic()
     daemon.reload()
@@ -309,7 +309,7 @@ def test_a_configuration_that_is_no_file_is_refused(site, make):
 @pytest.mark.parametrize("make", ["mkfifo", "mkdir", "ln -s /dev/zero"])
 def test_it_does_not_start_with_a_configuration_that_is_no_file(bare, make):
     bare.router.run("sh", "-c", f"rm -rf {CONFIG} && {make} {CONFIG}")
-    result = bare.router.run("timeout", "3", "health-check", "--daemon", check=False)
+    result = bare.router.run("timeout", "-k1", "3", "health-check", "--daemon", check=False)
     assert result.code == 2 and CONFIG in result.err, result
 
 
