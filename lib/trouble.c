@@ -111,14 +111,29 @@ static bool is_answering(const struct probe_target *target)
 	return target->window.n > 0 && !(target->window.lost & 1);
 }
 
+static bool lost_latest(const struct probe_target *target, unsigned n)
+{
+	uint32_t latest;
+
+	if (n > HEALTH_WINDOW)
+		n = HEALTH_WINDOW;
+	latest = (1U << n) - 1;
+	return target->window.n >= n && (target->window.lost & latest) == latest;
+}
+
 /* Silent for as many probes as make a failure, not for a single one. */
 static bool is_silent(const struct probe_target *target, const struct health_conf *conf)
 {
-	unsigned n =
-		conf->failure_threshold < HEALTH_WINDOW ? conf->failure_threshold : HEALTH_WINDOW;
-	uint32_t latest = (1U << n) - 1;
+	return lost_latest(target, conf->failure_threshold);
+}
 
-	return target->window.n >= n && (target->window.lost & latest) == latest;
+/* True when no target has answered in the cycles that have failed. */
+static bool are_all_silent(const struct trouble_view *view)
+{
+	for (size_t i = 0; i < view->probes->n_targets; i++)
+		if (!lost_latest(&view->probes->targets[i], view->health->failures))
+			return false;
+	return true;
 }
 
 /* What the last cycle came to. */
@@ -206,6 +221,9 @@ static void print_cycle(const struct trouble_view *view, struct tally tally, FIL
 	const struct health_conf *conf = &conf_of(view)->health;
 	unsigned failures = view->health->failures;
 
+	/* What answers now and then has failed for its loss. */
+	if (tally.answering == 0 && !are_all_silent(view) && print_worse(view, f))
+		return;
 	if (tally.answering == 0) {
 		print_silent(view, false, f);
 		if (failures > 0)
