@@ -128,6 +128,8 @@ static int watch_status(unsigned flags)
 {
 	static char room[1 << 16];
 
+	/* Who started us in the background may have it ignored. */
+	signal(SIGINT, SIG_DFL);
 	setvbuf(stdout, room, _IOFBF, sizeof(room));
 	while (!ferror(stdout)) {
 		fputs("\033[H\033[2J", stdout);
