@@ -4,7 +4,7 @@
 #include "lost.h"
 #include "suite.h"
 
-#define SECOND 1000000
+#define SECOND 1000000UL
 
 static const struct lost_view well = { .carrier = true, .usable = true };
 static const struct lost_view unplugged = { .replaced = true };
