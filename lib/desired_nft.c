@@ -23,11 +23,13 @@ const struct nft_part_info nft_parts[N_NFT_PARTS] = {
 		.wipe = "flush set inet filter lan\nflush set inet filter wan\n"
 			"flush chain inet filter exits\nflush chain inet filter exits6\n"
 			"flush chain inet filter inside\nflush chain inet filter inside6\n"
+			"flush chain inet filter masqueraded\n"
 			"flush map inet filter paths\n",
 		.pristine = "\tchain exits {\n\t}\n"
 			    "\tchain exits6 {\n\t}\n"
 			    "\tchain inside {\n\t}\n"
 			    "\tchain inside6 {\n\t}\n"
+			    "\tchain masqueraded {\n\t}\n"
 			    "\tmap paths {\n\t\ttype ifname . ifname : verdict\n\t}\n"
 			    "\tset lan {\n\t\ttype ifname\n\t}\n"
 			    "\tset wan {\n\t\ttype ifname\n\t}\n",
@@ -146,6 +148,28 @@ static void fill_exits(const struct config *config, enum family family, FILE *f)
 			suffix, config->wans[i].mark, version);
 }
 
+/* Of a WAN that has lost its address, a flow must not begin with another's. */
+static void fill_masqueraded(const struct site *site, FILE *f)
+{
+	const struct config *config = site->config;
+
+	fputs("# chain inet filter masqueraded\n", f);
+	for (size_t i = 0; i < config->n_wans; i++) {
+		bool by_family[N_FAMILIES] = { masquerades4(&config->wans[i]),
+					       npt_masquerades(config, site->npt, i) };
+
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			if (by_family[family])
+				fprintf(f,
+					"add rule inet filter masqueraded meta nfproto %s oifname "
+					"\"%s\" "
+					"fib saddr type local fib saddr . oif type != local "
+					"counter drop "
+					"comment \"masqueraded: another interface's address\"\n",
+					family_word(family), config->wans[i].interface);
+	}
+}
+
 static void write_filter(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
@@ -161,6 +185,7 @@ static void write_filter(const struct site *site, FILE *f)
 		fprintf(f, "add element inet filter wan { \"%s\" }\n", config->wans[i].interface);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		fill_exits(config, family, f);
+	fill_masqueraded(site, f);
 	fputs("# map inet filter paths\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f,

@@ -171,7 +171,7 @@ insert rule inet filter forward jump exits_own
 
 def own(lab):
     """What the user has in the filter, and the chains of the base, as lines."""
-    kept = re.sub(r"\tchain (exits6?|inside6?) \{.*?\n\t\}\n", "",
+    kept = re.sub(r"\tchain (exits6?|inside6?|masqueraded) \{.*?\n\t\}\n", "",
                   lab.router.command(["nft", "-s", "list", "table", "inet", "filter"]), flags=re.S)
     kept = re.sub(r"\tcounter m\d+_ipv[46]_(in|out) \{.*?\n\t\}\n", "", kept, flags=re.S)
     return re.sub(r"\t(set|map) (lan|wan|paths) \{.*?\n\t\}\n", "", kept, flags=re.S).split("\n")
