@@ -223,8 +223,10 @@ static int run_once(struct daemon *d, struct fault *fault)
 	if (!news || collect_verdicts(d, &verdicts) < 0)
 		return -ENOMEM;
 	r = hear(d, news, fault);
-	if (r < 0)
+	if (r < 0) {
+		d->fault = *fault;
 		return r;
+	}
 	before = TAKE(d->outcome.facts);
 	r = reconcile(d->config, &request, &d->kernel, &d->outcome, fault);
 	d->fault = r < 0 && !d->outcome.in_force ? *fault : (struct fault){};

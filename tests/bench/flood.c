@@ -269,7 +269,7 @@ static unsigned converse(struct site *site, uint32_t id, struct frame *out)
 static void establish(struct site *site)
 {
 	taps_open(site);
-	/* A UDP flow is assured from its second answer on. */
+	/* As far as a UDP flow gets at once: it is assured after 2 s only. */
 	for (int again = 0; again < (protocol == IPPROTO_UDP ? 2 : 1); again++) {
 		memset(site->n_in, 0, sizeof(site->n_in));
 		for (uint32_t id = 0; id < FLOWS; id += BATCH) {
@@ -292,9 +292,11 @@ static void send_out(struct site *site)
 /* The same from one of the WANs. */
 static void send_in(struct site *site)
 {
-	int w;
+	int w, tries = 0;
 
 	do {
+		if (tries++ == site->n_wan)
+			die("no WAN has %d flows: too many WANs for %d", BATCH, FLOWS);
 		w = (int)(site->at % (unsigned)site->n_wan);
 		site->at++;
 	} while (site->n_in[w] < BATCH);
