@@ -75,7 +75,7 @@ def isp_addresses(one):
     own = one.address4.split("/")[0]
     lines = "link set lo up\nlink set mwan up\naddr replace fe80::1/64 dev mwan nodad\n"
     if one.routed4:
-        lines += f"addr replace {one.gateway4} peer {own}/32 dev mwan\n"
+        lines += f"addr replace {one.gateway4}/32 dev mwan\nroute replace {own}/32 dev mwan\n"
         lines += f"route replace {network4(one)} via {own} dev mwan\n"
     else:
         lines += f"addr replace {one.gateway4}/{one.address4.split('/')[1]} dev mwan\n"
