@@ -1,7 +1,7 @@
 """
 The router under test: a network namespace with a private view of the files
 that the programs use. /run, /var/lib, /var/log and /etc are its own, /etc with
-what the build installs there; /usr/local/bin is the build's.
+what the build installs there; /usr/local/bin and lib are the build's.
 """
 
 import json
@@ -48,7 +48,8 @@ class Router(Machine):
         # Opened before tmpfs hides what may lie below.
         kept = [os.open(place, os.O_PATH) for place in (destdir, "/etc")]
         build, host_etc = (f"/proc/{os.getpid()}/fd/{fd}" for fd in kept)
-        mount(f"{build}/usr/local/bin", "/usr/local/bin", None, MS_BIND)
+        for place in ("/usr/local/bin", "/usr/local/lib"):
+            mount(f"{build}{place}", place, None, MS_BIND)
         for place in ("/run", "/var/lib", "/var/log"):
             mount("tmpfs", place, "tmpfs", 0, b"mode=0755")
         os.mkdir("/run/etc")
