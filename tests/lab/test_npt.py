@@ -108,7 +108,7 @@ def test_no_delegation_means_none(auto, client):
 
 
 def test_a_networkd_that_has_just_come_takes_no_prefix_away(auto):
-    """After a restart its leases have yet to be confirmed, and hooks run at once. That is believed for half a minute."""
+    """After a restart its leases have yet to be confirmed, and hooks run at once. It has half a minute for that."""
     bus = auto.networkd()
     bus.delegate("enatt0.3242", ATT)
     auto.up()
