@@ -1,14 +1,19 @@
 #include "log.h"
 
+#include "trace.h"
+
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const char *program_name = "mwan";
 static bool show_debug;
-static FILE *debug_file;
-static char trace_id[64];
+static const char *debug_path;
+static int debug_fd = -1;
+static bool debug_failed;
 
 /* The warnings of this round, and of the one before. */
 static struct said {
@@ -23,24 +28,36 @@ void log_setup(const char *program, bool verbose)
 	show_debug = verbose;
 }
 
-static void read_trace_id(void)
+/* Lines belong in the file that has the name now: logrotate renames. */
+static bool is_in_place(void)
 {
-	_cleanup_(fclosep) FILE *f = fopen(TRACE_ID_PATH, "re");
+	struct stat ours, named;
 
-	if (f && fgets(trace_id, sizeof(trace_id), f))
-		trace_id[strcspn(trace_id, "\n")] = '\0';
+	return debug_fd >= 0 && fstat(debug_fd, &ours) == 0 && stat(debug_path, &named) == 0 &&
+	       ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+/* What is in its way is said once. */
+static bool open_debug_file(void)
+{
+	if (is_in_place())
+		return true;
+	closep(&debug_fd);
+	debug_fd = open(debug_path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (debug_fd < 0 && !debug_failed)
+		fprintf(stderr, "<%d>%s: %m; events go to stderr only\n", LOG_WARNING, debug_path);
+	debug_failed = debug_fd < 0;
+	return !debug_failed;
 }
 
 void log_debug_file(const char *path)
 {
-	fclosep(&debug_file);
-	debug_file = NULL;
-	if (!path)
-		return;
-	read_trace_id();
-	debug_file = fopen(path, "ae");
-	if (!debug_file)
-		log_event(LOG_WARNING, "debug-log", "%s: %m; events go to stderr only", path);
+	closep(&debug_fd);
+	debug_fd = -1;
+	debug_path = path;
+	debug_failed = false;
+	if (path)
+		open_debug_file();
 }
 
 /* The event's own fields are the key=value words of its message. */
@@ -60,10 +77,22 @@ static void add_fields(json_t *line, const char *message)
 	}
 }
 
+static void write_line(char *text)
+{
+	size_t n = strlen(text);
+	ssize_t written;
+
+	text[n] = '\n';
+	written = write(debug_fd, text, n + 1);
+	/* A full disk costs lines of the debug log, and nothing else. */
+	(void)written;
+}
+
 static void write_json(int level, const char *event, const char *message)
 {
 	static const char *const levels[] = { "emerg",	 "alert",  "crit", "error",
 					      "warning", "notice", "info", "debug" };
+	struct trace_id trace = trace_id_read();
 	char stamp[32], when[64];
 	struct timespec now;
 	json_t *line = json_object();
@@ -77,18 +106,16 @@ static void write_json(int level, const char *event, const char *message)
 
 	json_object_set_new(line, "time", json_string(when));
 	json_object_set_new(line, "level", json_string(levels[level & LOG_PRIMASK]));
-	json_object_set_new(line, "traceId", json_string(trace_id));
+	json_object_set_new(line, "traceId", json_string(trace.s));
 	json_object_set_new(line, "program", json_string(program_name));
 	json_object_set_new(line, "event", json_string(event));
 	json_object_set_new(line, "message", json_string(message));
 	add_fields(line, message);
 
 	text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	if (text) {
-		/* One write a line: programs append to the same file at once. */
-		fprintf(debug_file, "%s\n", text);
-		fflush(debug_file);
-	}
+	/* One write a line: programs append to the same file at once. */
+	if (text)
+		write_line(text);
 	free(text);
 	json_decref(line);
 }
@@ -150,7 +177,7 @@ void log_event(int level, const char *event, const char *format, ...)
 		return;
 	if (level < LOG_DEBUG || show_debug)
 		fprintf(stderr, "<%d>%s\n", level, message);
-	if (debug_file)
+	if (debug_path && open_debug_file())
 		write_json(level, event, message);
 }
 

@@ -10,12 +10,14 @@
 #include <syslog.h>
 
 #define DEBUG_LOG_PATH "/var/log/mwan-debug.log"
-#define TRACE_ID_PATH "/run/mwan-trace-id"
 
 /* program: what the events are told to come from; verbose: LOG_DEBUG reaches stderr too. */
 void log_setup(const char *program, bool verbose);
 
-/* From now on events are also appended to the debug log, with the trace id; NULL: no longer. */
+/*
+ * From now on events are also appended to the debug log, with the trace id that is the current
+ * one then; NULL: no longer. When the file is renamed, the next event begins a new one.
+ */
 void log_debug_file(const char *path);
 
 /*

@@ -11,7 +11,8 @@
 #define FUNCTIONS(f)                                                                               \
 	f(sd_bus_open_system) f(sd_bus_message_new_method_call) f(sd_bus_message_set_auto_start)   \
 		f(sd_bus_message_append) f(sd_bus_call) f(sd_bus_message_read)                     \
-			f(sd_bus_message_unref) f(sd_bus_error_free) f(sd_bus_flush_close_unref)
+			f(sd_bus_message_unref) f(sd_bus_error_free) f(sd_bus_process)             \
+				f(sd_bus_wait) f(sd_bus_is_ready) f(sd_bus_close_unref)
 
 struct networkd {
 	struct library library;
@@ -29,12 +30,41 @@ static int load(struct networkd *n)
 	return 0;
 }
 
+/* A socket that systemd holds accepts before the bus is there, and a call waits for it 90 s. */
+static int wait_ready(struct networkd *n)
+{
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC), end_us = now_us + TIMEOUT_US;
+
+	for (; now_us < end_us; now_us = clock_us(CLOCK_MONOTONIC)) {
+		int r = n->sd_bus_process(n->bus, NULL);
+
+		if (r < 0)
+			return r;
+		if (n->sd_bus_is_ready(n->bus) > 0)
+			return 0;
+		if (r == 0)
+			r = n->sd_bus_wait(n->bus, end_us - now_us);
+		if (r < 0)
+			return r;
+	}
+	return -ETIMEDOUT;
+}
+
 static void connect_once(struct networkd *n)
 {
+	int r;
+
 	if (n->tried)
 		return;
 	n->tried = true;
-	if (load(n) < 0 || n->sd_bus_open_system(&n->bus) < 0) {
+	r = load(n);
+	if (r == 0)
+		r = n->sd_bus_open_system(&n->bus);
+	if (r >= 0)
+		r = wait_ready(n);
+	if (r < 0) {
+		if (n->bus)
+			n->sd_bus_close_unref(n->bus);
 		n->bus = NULL;
 		log_event(LOG_DEBUG, "networkd", "no system bus: networkd can't be asked");
 	}
@@ -50,7 +80,7 @@ void networkd_close(struct networkd *n)
 	if (!n)
 		return;
 	if (n->bus)
-		n->sd_bus_flush_close_unref(n->bus);
+		n->sd_bus_close_unref(n->bus);
 	free(n);
 }
 

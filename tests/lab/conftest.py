@@ -11,7 +11,7 @@ import lab as laboratory
 import wans
 from lab import Lab
 
-PROGRAMS = ["update-routes", "update-npt", "health-check"]
+PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace"]
 
 
 def pytest_sessionstart(session):

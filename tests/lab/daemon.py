@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from router import difference
+from machine import difference
 from traffic import wait_until
 
 STATE, KEPT = "/run/mwan/health.json", "/var/lib/mwan/health.json"

@@ -7,7 +7,7 @@ import json
 import re
 
 import rtnl
-from router import OWNER, rule_text
+from machine import OWNER, rule_text
 
 NFT_TABLES = [("inet", "mangle"), ("ip", "nat"), ("ip6", "nat")]
 FILTER_CHAINS = ["exits", "exits6", "inside", "inside6"]  # of the base's, those that mwan fills

@@ -29,6 +29,7 @@ from traffic import PORT, raise_file_limit, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
+NO_DAD = {"net/ipv6/conf/all/accept_dad": 0, "net/ipv6/conf/default/accept_dad": 0}
 PIPES = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
@@ -48,6 +49,16 @@ class Isp(Namespace):
     def __init__(self, description):
         super().__init__(f"isp-{description.name}")
         self.wan = description
+
+    def links(self):
+        """The lines for `ip` in the router's namespace that make the links to this provider."""
+        mark = self.wan.mark
+        return topology.veth(self.wan.interface, f"02:00:00:00:01:{mark:02x}",
+                             "mwan", f"02:00:00:00:02:{mark:02x}", self)
+
+    def setup(self):
+        """What it is given when the links are there: lines for `ip`, and a ruleset."""
+        return (topology.isp_addresses(self.wan) + topology.isp_uplink(self.wan), topology.isp_counters(self.wan))
 
     def leaks(self):
         """Source addresses that are not this WAN's, with packet counts; empty is right."""
@@ -103,7 +114,7 @@ class Lab:
         try:
             self._build()
             self.configure(**config)
-            self.router.load_base()
+            self._begin()
             self.servers.start()
         except BaseException:
             self.close()
@@ -190,7 +201,7 @@ class Lab:
     def plug(self, name):
         """The WAN's interface is there, and networkd has done its work."""
         isp = self.isp(name)
-        self.router.ip(self._wan_link(isp))
+        self.router.ip(isp.links())
         isp.ip(topology.isp_addresses(isp.wan))
         self.router.ip(topology.router_wan(isp.wan, replace=True))
 
@@ -228,7 +239,24 @@ class Lab:
         self.internet.ip(f"route del {isp.wan.prefix6} dev i{isp.wan.mark}\n", 6)
         isp.wan.prefix6 = prefix
 
-    # Construction
+    # Construction. Another kind of router or provider is made by who derives from this.
+
+    def _make_router(self):
+        router = Router(self.destdir)
+        router.sysctls(NO_DAD)
+        return router
+
+    def _make_isp(self, description):
+        return Isp(description)
+
+    def _router_setup(self):
+        """What stands in for networkd: [(namespace, lines for `ip`, ruleset)]."""
+        topology.apply_sysctls(self.router, topology.sysctl_files(self.destdir))
+        return [(self.router, topology.router(self.wans), None)]
+
+    def _begin(self):
+        """What is done when all is in place, before the first test."""
+        self.router.load_base()
 
     def _space(self, name):
         space = Namespace(name)
@@ -236,21 +264,22 @@ class Lab:
         return space
 
     def _build(self):
-        self.router = Router(self.destdir)
+        self.router = self._make_router()
         self._spaces.append(self.router)
         self.client, self.client2 = self._space("client"), self._space("client2")
         self.opnsense, self.admin = self._space("opnsense"), self._space("admin")
         self.internet = self._space("internet")
-        self.isps = [Isp(one) for one in self.wans]
-        self._spaces += self.isps
-        for space in self._spaces:
-            space.sysctls({"net/ipv6/conf/all/accept_dad": 0, "net/ipv6/conf/default/accept_dad": 0})
+        self.isps = []
+        for one in self.wans:
+            self.isps.append(self._make_isp(one))
+            self._spaces.append(self.isps[-1])
+        for space in self._spaces[1:]:  # the router's own business
+            space.sysctls(NO_DAD)
         for space in [self.opnsense, self.internet, *self.isps]:
             space.sysctls({"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1})
         for space in (self.client, self.internet):  # they answer for addresses that are on no interface
             space.sysctls({"net/ipv6/ip_nonlocal_bind": 1})
         self.router.ip(self._links())
-        topology.apply_sysctls(self.router, topology.sysctl_files(self.destdir))
         self._configure_all()
         for namespace, port in ((self.internet, PORT), (self.opnsense, PORT), (self.client, PORT),
                                 (self.client, FORWARDED)):
@@ -260,12 +289,7 @@ class Lab:
         """All veth pairs, made in one go."""
         lines = [topology.veth(wan.LAN, "02:00:00:00:0a:01", "wan0", "02:00:00:00:0b:01", self.opnsense),
                  topology.veth(wan.MANAGEMENT, "02:00:00:00:0c:01", "eth0", "02:00:00:00:0c:02", self.admin)]
-        return "".join(lines + [self._wan_link(isp) for isp in self.isps])
-
-    @staticmethod
-    def _wan_link(isp):
-        mark = isp.wan.mark
-        return topology.veth(isp.wan.interface, f"02:00:00:00:01:{mark:02x}", "mwan", f"02:00:00:00:02:{mark:02x}", isp)
+        return "".join(lines + [isp.links() for isp in self.isps])
 
     def _configure_all(self):
         """Addresses, routes and rules everywhere: one `ip` and at most one `nft` for each namespace, all at once."""
@@ -273,12 +297,11 @@ class Lab:
                          + topology.veth("lan2", "02:00:00:00:0e:01", "eth0", "02:00:00:00:0e:02", self.client2))
         self.internet.ip("".join(topology.veth(f"i{isp.wan.mark}", "02:00:00:00:03:01",
                                                "uplink", "02:00:00:00:03:02", isp) for isp in self.isps))
-        texts = [(self.router, topology.router(self.wans), None), (self.admin, topology.ADMIN, None),
+        texts = [*self._router_setup(), (self.admin, topology.ADMIN, None),
                  (self.client, topology.CLIENT, None), (self.client2, topology.CLIENT2, None),
                  (self.internet, topology.internet(self.wans), None),
                  (self.opnsense, topology.opnsense_wan() + topology.OPNSENSE, topology.OPNSENSE_NAT)]
-        texts += [(isp, topology.isp_addresses(isp.wan) + topology.isp_uplink(isp.wan),
-                   topology.isp_counters(isp.wan)) for isp in self.isps]
+        texts += [(isp, *isp.setup()) for isp in self.isps]
         running = []
         for space, ip, nft in texts:
             running.append((space, ip, space.popen(["ip", "-batch", "-"], **PIPES)))

@@ -1,33 +1,19 @@
 """
 The router under test: a network namespace with a private view of the files
 that the programs use. /run, /var/lib, /var/log and /etc are its own, /etc with
-what the build installs there; /usr/local/bin is the build's.
+what the build installs there; /usr/local/bin and lib are the build's.
 """
 
 import json
 import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import rtnl
-from netns import CLONE_NEWNS, Namespace, in_thread, mount, unshare
+from machine import OWNER, Machine
+from netns import CLONE_NEWNS, in_thread, mount, unshare
 
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
-OWNER = 77  # mwan's protocol number of rules, routes and addresses
-TABLES = [("inet", "filter"), ("inet", "mangle"), ("ip", "nat"), ("ip6", "nat")]
-SECONDS = 30  # no program under test may run longer
-
-
-class Result:
-    """How a program ended: code, out, err."""
-
-    def __init__(self, args, code, out, err):
-        self.args, self.code, self.out, self.err = args, code, out, err
-
-    def __repr__(self):
-        return f"{' '.join(map(str, self.args))}: exit {self.code}\n{self.out}{self.err}"
 
 
 def _overlay(ours, host, target):
@@ -47,13 +33,12 @@ def _overlay(ours, host, target):
             shutil.copy2(entry.path, f"{target}/{entry.name}", follow_symlinks=False)
 
 
-class Router(Namespace):
+class Router(Machine):
     """The router's namespaces, its programs, and what the kernel says there."""
 
     def __init__(self, destdir):
         super().__init__("router")
         self.mount_fd, self.root_fd = in_thread(self._private_files, os.path.abspath(destdir))
-        self.environment = {}
 
     def _private_files(self, destdir):
         with self.entered():
@@ -63,7 +48,8 @@ class Router(Namespace):
         # Opened before tmpfs hides what may lie below.
         kept = [os.open(place, os.O_PATH) for place in (destdir, "/etc")]
         build, host_etc = (f"/proc/{os.getpid()}/fd/{fd}" for fd in kept)
-        mount(f"{build}/usr/local/bin", "/usr/local/bin", None, MS_BIND)
+        for place in ("/usr/local/bin", "/usr/local/lib"):
+            mount(f"{build}{place}", place, None, MS_BIND)
         for place in ("/run", "/var/lib", "/var/log"):
             mount("tmpfs", place, "tmpfs", 0, b"mode=0755")
         os.mkdir("/run/etc")
@@ -83,121 +69,16 @@ class Router(Namespace):
             os.close(self.root_fd)
         super().close()
 
-    # Files
+    # How it is reached
 
     def path(self, inside):
         """A path by which this process reaches a file of the router."""
         return Path(f"/proc/{os.getpid()}/fd/{self.root_fd}{inside}")
 
-    def write(self, inside, text, mode=0o644):
-        """Writes a file atomically."""
-        path = self.path(inside)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(path.name + ".new")
-        new.write_text(text)
-        new.chmod(mode)
-        new.rename(path)
-
-    def read(self, inside):
-        return self.path(inside).read_text()
-
-    def configure(self, text):
-        self.write("/etc/mwan/mwan.conf", text)
-
-    # Programs
-
     def argv(self, *args):
         """The command line that runs a program inside, from outside."""
         here = f"/proc/{os.getpid()}/fd"
         return ["nsenter", f"--mount={here}/{self.mount_fd}", f"--net={here}/{self.fd}", "--", *map(str, args)]
-
-    def start(self, *args, env=None, **kwargs):
-        """Starts a program inside; returns the Popen. Its pid is the program's own."""
-        environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
-                       **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")},
-                       **self.environment, **(env or {})}
-        return subprocess.Popen(self.argv(*args), env=environment, **{
-            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **kwargs})
-
-    def serve(self, *args, **kwargs):
-        """Starts a program inside that ends when this process does, however that ends."""
-        return self.start("setpriv", "--pdeathsig", "KILL", "--", *args, **kwargs)
-
-    def run(self, *args, check=True, env=None, **kwargs):
-        """Runs a program inside; returns its Result. With check, anything but exit 0 is an error."""
-        process = self.start(*args, env=env, **kwargs)
-        try:
-            out, err = process.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise
-        result = Result(args, process.returncode, out or "", err or "")
-        if check and result.code != 0:
-            raise RuntimeError(repr(result))
-        return result
-
-    def update(self):
-        """Everything mwan programs, brought into the kernel."""
-        self.run("update-routes")
-        self.run("update-npt")
-
-    def load_base(self):
-        """What nftables.service does."""
-        self.run("nft", "-f", "/etc/mwan/nftables.conf")
-
-    # What the kernel says
-
-    def _json(self, *args):
-        return json.loads(self.command(["ip", "-j", *args]) or "[]")
-
-    def rules(self, family):
-        """Policy rules of family 4 or 6, as `ip -j rule` gives them."""
-        return self._json(f"-{family}", "-N", "rule")
-
-    def own_rules(self, family):
-        return [rule for rule in self.rules(family) if rule.get("protocol") == str(OWNER)]
-
-    def routes(self, family, table="all"):
-        """Routes of family 4 or 6, as `ip -j -N route` gives them."""
-        found = self._json(f"-{family}", "-N", "route", "show", "table", str(table))
-        return [route for route in found if route.get("type") not in ("multicast", "anycast")]
-
-    def own_routes(self, family):
-        return [route for route in self.routes(family) if route.get("protocol") == str(OWNER)]
-
-    def addresses(self):
-        """[(interface, "address/length", owner)]."""
-        return rtnl.addresses(self)
-
-    def own_addresses(self):
-        return [found for found in self.addresses() if found[2] == OWNER]
-
-    def ruleset(self):
-        """The whole ruleset as text, without counters."""
-        return self.command(["nft", "-s", "list", "ruleset"])
-
-    def nft_json(self):
-        """The whole ruleset as nft's JSON objects."""
-        return json.loads(self.command(["nft", "-j", "list", "ruleset"]))["nftables"][1:]
-
-    def chain(self, family, table, chain):
-        """The rules of a chain, one text line each, without counters."""
-        listing = self.command(["nft", "-s", "list", "chain", family, table, chain]).splitlines()
-        return [line.strip() for line in listing[2:-2] if not line.strip().startswith("type ")]
-
-    def snapshot(self):
-        """All that mwan could have changed, as sorted lines: comparable, and readable as a difference."""
-        lines = [f"rule{f} {json.dumps(rule)}" for f in (4, 6)
-                 for rule in sorted(self.rules(f), key=lambda rule: (rule["priority"], rule_text(rule)))]
-        lines += sorted(f"route{f} {json.dumps(route, sort_keys=True)}" for f in (4, 6)
-                        for route in map(_steady, self.routes(f)))
-        lines += [f"address {found}" for found in self.addresses()]
-        return lines + normal_ruleset(self.ruleset())
-
-    def monitor(self):
-        """A Monitor of this namespace's routing and nftables events, for `with`."""
-        return rtnl.Monitor(self)
 
     # Bringing it into a state
 
@@ -219,32 +100,3 @@ class Router(Namespace):
             wan = wans.setdefault(key[:-1], {"name": key[:-1]})
             wan[f"ipv{key[-1]}"] = {"state": state, "eligible": state != "down"}
         self.write("/run/mwan/health.json", json.dumps({"version": 1, "wans": list(wans.values())}))
-
-
-def normal_ruleset(text):
-    """A listing with what has no order sorted: tables, their objects, the elements of a set. Rules keep theirs."""
-    text = re.sub(r"elements = \{(.*?)\}", lambda found: "elements = " + " ".join(
-        sorted(" ".join(part.split()) for part in found[1].split(","))), text, flags=re.S)
-    lines = []
-    for table in sorted(re.findall(r"^table .*?^\}", text, re.M | re.S)):
-        head, _, body = table.partition("\n")
-        lines += [head, *"\n".join(sorted(body[:-2].split("\n\n"))).splitlines()]
-    return lines
-
-
-def difference(wanted, found):
-    """What a reader needs to see of two snapshots."""
-    return [f"- {line}" for line in wanted if line not in found] + [f"+ {line}" for line in found if line not in wanted]
-
-
-def _steady(route):
-    """A route without what changes by itself."""
-    return {key: value for key, value in route.items() if key not in ("expires", "flags", "cache")}
-
-
-def rule_text(rule):
-    """What tells a policy rule from others, for `ip rule add` and `del`."""
-    length = rule.get("srclen", 128 if ":" in rule.get("src", "") else 32)
-    source = f"from {rule['src']}/{length} " if rule.get("src", "all") != "all" else ""
-    mark = f"fwmark {rule['fwmark']} " if "fwmark" in rule else ""
-    return f"pref {rule['priority']} {source}{mark}lookup {rule['table']}"

@@ -8,7 +8,7 @@ import pytest
 
 import damage
 from lab import SERVERS4, SERVERS6
-from router import difference
+from machine import difference
 from traffic import answers, close_all, udp_flows
 
 PROGRAMS = pytest.mark.parametrize("program", ["update-routes", "update-npt"])

@@ -8,36 +8,12 @@ import pytest
 import wans
 from icmp import ping
 from lab import CLIENT6, SERVERS4, SERVERS6, SPREAD4, STRANGER4, STRANGER6
-from traffic import PORT, TcpFlow, UdpFlow, family_of, readable, refused
+from traffic import PORT, SSH, TcpFlow, UdpFlow, connects, listen, readable, refused
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 HOP_LIMIT = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
-SSH = 22
-
-
-def listen(namespace, family, port=SSH):
-    """A listening TCP socket on all addresses."""
-    sock = namespace.socket(family, socket.SOCK_STREAM)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("", port))
-    sock.listen(16)
-    return sock
-
-
-def connects(namespace, address, port=SSH, source=None):
-    with namespace.socket(family_of(address), socket.SOCK_STREAM) as sock:
-        sock.settimeout(0.25)
-        if source:
-            sock.bind((source, 0))
-        try:
-            sock.connect((address, port))
-        except OSError:
-            return False
-    return True
 
 
 def drops(lab):

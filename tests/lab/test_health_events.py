@@ -9,7 +9,7 @@ import damage
 import rtnl
 import wans
 from lab import ROUTER_LL, SERVERS4, SERVERS6
-from router import OWNER
+from machine import OWNER
 from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
 
 SOON = 3  # it is within a second; a busy machine may take longer

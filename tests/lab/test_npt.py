@@ -1,5 +1,8 @@
 """update-npt: where a prefix comes from, and what happens when it changes or goes."""
 
+import socket
+import time
+
 import pytest
 
 import rtnl
@@ -124,6 +127,18 @@ def test_without_a_bus_the_last_prefix_stays(auto):
     auto.router.run("update-npt", "enatt0.3242", ATT)
     auto.router.load_base()
     auto.router.run("update-npt")
+    assert prefixes(auto) == {"att": ATT}
+
+
+def test_a_bus_that_has_not_come_up_yet_is_waited_for_a_bounded_time(auto):
+    """Its socket is there before it is, as at boot; whoever waits has the lock."""
+    auto.router.run("update-npt", "enatt0.3242", ATT)
+    with auto.router.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bus:
+        bus.bind(str(auto.router.path("/run/dbus/system_bus_socket")))
+        bus.listen()
+        begin = time.monotonic()
+        auto.router.run("update-npt")
+        assert time.monotonic() - begin < 10
     assert prefixes(auto) == {"att": ATT}
 
 

@@ -9,7 +9,7 @@ import pytest
 import rtnl
 import wans
 from lab import SERVERS4, SERVERS6
-from router import OWNER
+from machine import OWNER
 from traffic import answers, close_all, udp_flows, wait_until
 
 PROGRAMS = ["update-routes", "update-npt"]

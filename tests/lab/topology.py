@@ -71,11 +71,11 @@ def router_wan(one, replace=False):
 
 
 def isp_addresses(one):
-    """The provider's end of the link to the router, and its routes through it."""
+    """The provider's end of the link to the router, which it calls mwan, and its routes through it."""
     own = one.address4.split("/")[0]
     lines = "link set lo up\nlink set mwan up\naddr replace fe80::1/64 dev mwan nodad\n"
     if one.routed4:
-        lines += f"addr replace {one.gateway4} peer {own}/32 dev mwan\n"
+        lines += f"addr replace {one.gateway4}/32 dev mwan\nroute replace {own}/32 dev mwan\n"
         lines += f"route replace {network4(one)} via {own} dev mwan\n"
     else:
         lines += f"addr replace {one.gateway4}/{one.address4.split('/')[1]} dev mwan\n"
@@ -94,11 +94,12 @@ def isp_counters(one):
     """
     Counts at the ingress, before anything else sees the packet. No connection
     tracking here, and no interval set: those miss now and then while they are loaded.
+    0.0.0.0 is who asks for an address.
     """
     own6 = "\n".join(f"        ip6 saddr {own} accept" for own in ("::", "fe80::/10", one.address6, one.prefix6))
     return f"""
 table inet lab {{
-    set own4 {{ type ipv4_addr; elements = {{ {', '.join(one.sources4())} }}; }}
+    set own4 {{ type ipv4_addr; elements = {{ 0.0.0.0, {', '.join(one.sources4())} }}; }}
     set leaks4 {{ type ipv4_addr; flags dynamic; size 4096; timeout 1h; }}
     set leaks6 {{ type ipv6_addr; flags dynamic; size 4096; timeout 1h; }}
     chain own6 {{

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+SSH = 22
 PORT = 7
 BUFFER = 1 << 24
 
@@ -276,3 +277,26 @@ class Load(threading.Thread):
 
     def __exit__(self, *_):
         self.stop()
+
+
+def listen(namespace, family, port=SSH):
+    """A listening TCP socket on all addresses."""
+    sock = namespace.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("", port))
+    sock.listen(16)
+    return sock
+
+
+def connects(namespace, address, port=SSH, source=None):
+    with namespace.socket(family_of(address), socket.SOCK_STREAM) as sock:
+        sock.settimeout(0.25)
+        if source:
+            sock.bind((source, 0))
+        try:
+            sock.connect((address, port))
+        except OSError:
+            return False
+    return True

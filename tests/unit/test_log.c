@@ -3,6 +3,7 @@
  */
 #include "log.h"
 #include "suite.h"
+#include "trace_log.h"
 #include "util.h"
 
 #include <fcntl.h>
@@ -89,6 +90,20 @@ START_TEST(what_happens_is_said_each_time)
 }
 END_TEST
 
+START_TEST(line_of_a_trace_is_shown_on_one_line)
+{
+	static const char json[] =
+		"{\"time\":\"T\",\"level\":\"info\",\"traceId\":\"boot-1\",\"program\":\"p\","
+		"\"event\":\"e\",\"message\":\"one\\ntwo\\u001b[2J wan=att\",\"wan\":\"att\"}\n";
+	_cleanup_(freep) char *line = trace_line(json, "boot-1");
+
+	ck_assert_str_eq(line, "T p info e one two [2J wan=att");
+	ck_assert_ptr_null(trace_line(json, "boot-11"));
+	ck_assert_ptr_null(trace_line("{\"traceId\":\"boot-1\"", "boot-1"));
+	ck_assert_ptr_null(trace_line("boot-1\n", "boot-1"));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("log");
@@ -97,5 +112,6 @@ int main(void)
 	tcase_add_test(tcase, warning_that_comes_back_is_said_again);
 	tcase_add_test(tcase, attempts_of_one_round_say_it_once);
 	tcase_add_test(tcase, what_happens_is_said_each_time);
+	tcase_add_test(tcase, line_of_a_trace_is_shown_on_one_line);
 	return run_case(tcase, "log");
 }

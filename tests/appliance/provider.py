@@ -1,0 +1,193 @@
+"""
+A provider as it is: Kea for DHCPv4 and DHCPv6 with prefix delegation, and
+radvd, from a Debian 13 tree, beside the lab's counters at the ingress.
+
+    isp = lab.isp("att")
+    isp.dhcp4.stop(), isp.dhcp4.start(), isp.dhcp6.restart(), isp.ra.stop()
+    isp.lifetimes6 = {"preferred-lifetime": 8, …}; isp.dhcp6.restart()
+    isp.gate(False)      what 802.1X guards is closed
+    lab.renumber("att", "2600:1700:2f71:d00::/60"), lab.withdraw("att"), lab.cut("att"): see appliance.py
+
+The router's link ends in a port of the bridge `mwan`, which has a carrier of its
+own: servers and routes stay as they are, whatever becomes of the port.
+"""
+
+import ipaddress
+import json
+import os
+import subprocess
+
+import topology
+from lab import Isp
+from traffic import wait_until
+from tree import Tree, made
+
+PACKAGES = ["kea-dhcp4-server", "kea-dhcp6-server", "radvd", "hostapd", "iproute2"]
+
+
+def tree():
+    """The tree of all providers, made if need be."""
+    return made("isp", *PACKAGES)
+
+
+class Server:
+    """A program of the provider's, with a configuration that is written anew at each start."""
+
+    def __init__(self, isp, configure, ready, *args):
+        self.isp, self.configure, self.ready, self.args = isp, configure, ready, args
+        self.process = None
+        self.log = f"/var/log/{os.path.basename(args[0])}"
+
+    def start(self):
+        """Returns when it is ready to serve."""
+        self.configure()
+        with open(self.isp.tree.path(self.log), "wb") as log:
+            self.process = self.isp.popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *self.isp.tree.chroot(*self.args)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        if self.ready:
+            wait_until(self._is_ready, 20, f"{self.isp.name}: {self.args[0]} is ready")
+        return self
+
+    def _is_ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.isp.name}: {self.args[0]}: exit {self.process.returncode}\n{self.said()}")
+        return self.ready in self.said()
+
+    def said(self):
+        """All that it has written since its start."""
+        return self.isp.tree.path(self.log).read_text()
+
+    def stop(self):
+        """At once, as if its machine were gone. Leases are kept."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+
+class Provider(Isp):
+    """An ISP that gives what it gives by DHCP and router advertisements."""
+
+    def __init__(self, description, layer):
+        super().__init__(description)
+        self.tree = Tree([layer], devices=True)
+        self.delegates = self.wan.prefix6  # or None
+        self.open = True
+        self.unplugged = False
+        self.parent = self.wan.interface.partition(".")[0] if "." in self.wan.interface else None
+        self.lifetimes4 = {"valid-lifetime": 300, "renew-timer": 60, "rebind-timer": 120}
+        self.lifetimes6 = {"valid-lifetime": 300, "preferred-lifetime": 200, "renew-timer": 60, "rebind-timer": 120}
+        self.router_lifetime = 1800
+        self.dhcp4 = Server(self, self._configure4, "DHCP4_STARTED", "kea-dhcp4", "-c", "/etc/kea/kea-dhcp4.conf")
+        self.dhcp6 = Server(self, self._configure6, "DHCP6_STARTED", "kea-dhcp6", "-c", "/etc/kea/kea-dhcp6.conf")
+        self.ra = Server(self, self._configure_ra, None, "radvd", "--nodaemon", "--logmethod", "stderr")
+        self.servers = [self.dhcp4, self.dhcp6, self.ra]
+        for place in ("/var/lib/kea", "/var/log/kea", "/run/kea", "/run/lock/kea"):
+            self.tree.path(place).mkdir(parents=True, exist_ok=True, mode=0o750)
+
+    def start(self):
+        for server in self.servers:
+            server.start()
+
+    def close(self):
+        for server in self.servers:
+            server.stop()
+        self.tree.close()
+        super().close()
+
+    # Links
+
+    def links(self):
+        mark = self.wan.mark
+        lines = topology.veth(self.wan.interface, f"02:00:00:00:01:{mark:02x}",
+                              "port", f"02:00:00:00:02:{0x10 + mark:02x}", self)
+        if self.parent:
+            lines += topology.veth(self.parent, f"02:00:00:00:01:{0x10 + mark:02x}",
+                                   "parent", f"02:00:00:00:02:{0x20 + mark:02x}", self)
+        return lines
+
+    def setup(self):
+        # Nobody has business on the parent but 802.1X.
+        counters = topology.isp_counters(self.wan).replace(
+            '        iifname != "mwan" accept\n',
+            '        iifname "parent" ip saddr != 0.0.0.0 add @leaks4 { ip saddr counter }\n'
+            '        iifname "parent" ip6 saddr != :: add @leaks6 { ip6 saddr counter }\n'
+            '        iifname != "mwan" accept\n')
+        lines = f"link add mwan address 02:00:00:00:02:{self.wan.mark:02x} type bridge mcast_snooping 0\n"
+        lines += "link set mwan addrgenmode none\n"
+        lines += "link add held type veth peer name holder\nlink set held master mwan up\nlink set holder up\n"
+        return lines + topology.isp_addresses(self.wan) + topology.isp_uplink(self.wan) + self._attached(), counters
+
+    def _attached(self):
+        lines = f"link set port {'master mwan' if self.open else 'nomaster'} up\n"
+        return lines + ("link set parent up\n" if self.parent else "")
+
+    def attach(self):
+        """Takes new links to the router into use."""
+        self.ip(self._attached())
+
+    def carrier(self, up):
+        """Pulls the plug, or puts it back."""
+        state = "up" if up else "down"
+        self.ip(f"link set port {state}\n" + (f"link set parent {state}\n" if self.parent else ""))
+
+    def gate(self, opened):
+        """Whether the provider lets anything through but 802.1X."""
+        if opened != self.open:
+            self.open = opened
+            self.ip(f"link set port {'master mwan' if opened else 'nomaster'}\n")
+
+    # What it gives
+
+    def delegate(self, prefix):
+        """Delegates this prefix to who asks or renews from now on; None: no prefix. See Appliance.renumber()."""
+        self.delegates = prefix
+        self.dhcp6.stop()
+        for lease in self.tree.path("/var/lib/kea").glob("kea-leases6.csv*"):
+            lease.unlink()
+        self.dhcp6.start()
+
+    def _configure4(self):
+        one = self.wan
+        network = topology.network4(one)
+        own = one.address4.split("/")[0]
+        self._kea("Dhcp4", {
+            **self.lifetimes4, "authoritative": True,
+            "interfaces-config": {"interfaces": ["mwan"], "dhcp-socket-type": "raw"},
+            "subnet4": [{"id": 1, "subnet": network, "interface": "mwan", "pools": [{"pool": f"{own} - {own}"}],
+                         "option-data": [{"name": "routers", "data": one.gateway4}]}]})
+
+    def _configure6(self):
+        one = self.wan
+        subnet = {"id": 1, "subnet": str(ipaddress.ip_interface(f"{one.address6}/64").network), "interface": "mwan",
+                  "pools": [{"pool": f"{one.address6} - {one.address6}"}]}
+        if self.delegates:
+            prefix, length = self.delegates.split("/")
+            subnet["pd-pools"] = [{"prefix": prefix, "prefix-len": int(length), "delegated-len": int(length)}]
+        self._kea("Dhcp6", {**self.lifetimes6, "interfaces-config": {"interfaces": ["mwan"]}, "subnet6": [subnet]})
+
+    def _kea(self, kind, settings):
+        number = kind[-1]
+        settings["lease-database"] = {"type": "memfile", "persist": True, "lfc-interval": 0,
+                                      "name": f"/var/lib/kea/kea-leases{number}.csv"}
+        settings["loggers"] = [{"name": f"kea-dhcp{number}", "severity": "INFO",
+                                "output-options": [{"output": "stdout", "flush": True}]}]
+        self.tree.write(f"/etc/kea/kea-dhcp{number}.conf", json.dumps({kind: settings}, indent=1))
+
+    def _configure_ra(self):
+        self.tree.write("/etc/radvd.conf", f"""
+interface mwan {{
+    AdvSendAdvert on;
+    AdvManagedFlag on;
+    AdvOtherConfigFlag on;
+    MinRtrAdvInterval 3;
+    MaxRtrAdvInterval 4;
+    AdvDefaultLifetime {self.router_lifetime};
+    AdvRASrcAddress {{ {self.wan.gateway6}; }};
+}};
+""")
