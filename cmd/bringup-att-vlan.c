@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define VLAN_US 60000000
-#define LEASE_US 60000000
+#define VLAN_US 30000000
+#define LEASE_US 30000000
 #define STEP_US 250000
 
 static const struct cli_program program = {
