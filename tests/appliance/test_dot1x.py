@@ -16,7 +16,7 @@ LIMIT = 60  # seconds for everything to be right again
 CARRIED = {"att", "webpass"}
 # Where waiting proves nothing.
 SOON = {"health": {"interval": "1s", "timeout": "500ms", "failure_threshold": 2, "recovery_threshold": 2}}
-HURRY = "[Timer]\nOnActiveSec=\nOnActiveSec=1s\nOnUnitInactiveSec=\nOnUnitInactiveSec=2s\n"
+HURRY = "[Timer]\nOnActiveSec=\nOnActiveSec=1s\nOnUnitInactiveSec=2s\n"
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def nothing_has_failed(lab):
 
 def closed(lab):
     """Nothing of AT&T's is there, and the appliance knows."""
-    assert not authenticator(lab).authorised and not flagged(lab) and not leased(lab)
-    assert carriers(lab, SERVERS4) == {"webpass"}
+    wait_until(lambda: carriers(lab, SERVERS4) == {"webpass"}, 30, "Webpass carries")
+    assert state(lab) == (False, False, False)
 
 
 def test_an_authenticator_that_is_late_at_boot(make_appliance, report):
@@ -91,12 +91,11 @@ def test_an_authenticator_that_is_late_at_boot(make_appliance, report):
     lab = make_appliance(dot1x=True)
     authenticator(lab).stop()
     lab.boot()
-    wait_until(lambda: carriers(lab, SERVERS4) == {"webpass"}, 30, "Webpass carries")
-    time.sleep(max(0, lab.router.begin + 10 - time.monotonic()))
+    time.sleep(max(0, lab.router.begin + 5 - time.monotonic()))
     closed(lab)
     authenticator(lab).start()
     seconds = converges(lab)
-    report(f"802.1X, authenticator 10 s late at boot: authenticated {seconds:.1f} s after it came")
+    report(f"802.1X, authenticator 5 s late at boot: authenticated {seconds:.1f} s after it came")
     nothing_has_failed(lab)
 
 
@@ -115,7 +114,7 @@ def test_a_refusal_and_then_success(off):
     authenticator(off).welcome = False
     authenticator(off).restart()
     off.boot()
-    wait_until(lambda: "CTRL-EVENT-EAP-FAILURE" in off.router.journal("wpa_supplicant-mwan"), 30, "EAP failure")
+    wait_until(lambda: off.router.journal("wpa_supplicant-mwan").count("CTRL-EVENT-EAP-FAILURE") > 1, 30, "EAP failures")
     closed(off)
     result = off.router.run("bringup-att-vlan", check=False)
     assert result.code == 1 and "refused the certificate" in result.err, result
@@ -169,7 +168,6 @@ def test_certificates_are_missing_and_then_there(off):
     for name in texts:
         off.router.path(f"{CERTIFICATES}/{name}").unlink()
     off.boot()
-    wait_until(lambda: carriers(off, SERVERS4) == {"webpass"}, 30, "Webpass carries")
     closed(off)
     result = off.router.run("bringup-att-vlan", check=False)
     assert result.code == 1 and f"{CERTIFICATES}/ca.pem (ca_cert in {CERTIFICATES}/mwan.conf)" in result.err, result
@@ -183,12 +181,14 @@ def test_a_port_that_flaps(on):
     """20 times within a minute, with nothing in a failed state, and nothing given up."""
     began = time.monotonic()
     for _ in range(20):
-        was = on.router.run("wpa_cli", "-i", "enatt0", "status").out
-        on.router.run("wpa_cli", "-i", "enatt0", "reassociate")
+        on.router.run("wpa_cli", "-i", "enatt0", "disconnect")
         wait_until(lambda: not flagged(on), 10, "the flag goes")
+        on.router.run("wpa_cli", "-i", "enatt0", "reconnect")
         wait_until(lambda: flagged(on), 10, "the flag is back")
+        wait_until(lambda: on.router.unit("wpa-authenticated")["ActiveState"] == "active", 10, "it is followed")
     assert time.monotonic() - began < 60
     converges(on)
     nothing_has_failed(on)
     journal = on.router.journal("wpa-authenticated")
     assert journal.count("Finished wpa-authenticated.service") == 21
+

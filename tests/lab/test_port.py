@@ -145,14 +145,37 @@ def test_an_interface_that_has_gone_is_not_authenticated(port):
     assert not port.flag
 
 
-@pytest.mark.parametrize("pae, commands", [("HELD", ["REASSOCIATE"]), ("CONNECTING", []), ("AUTHENTICATING", []),
-                                           ("LOGOFF", []), ("DISCONNECTED", [])])
-def test_only_who_is_held_back_is_hurried(port, pae, commands):
+@pytest.mark.parametrize("pae", ["HELD", "LOGOFF", "DISCONNECTED", "CONNECTING", "AUTHENTICATING"])
+def test_a_port_that_is_not_authorized_begins_anew_whatever_it_waits_for(port, pae):
+    """What comes of it is waited for: wpa_cli need not tell."""
     port.supplicant.say(False, pae)
     port.act(PORT, "DISCONNECTED")
     assert port.supplicant.taken() == []
     port.sync()
-    assert port.supplicant.taken() == commands
+    assert not port.flag and port.supplicant.taken() == ["REASSOCIATE"]
+    port.supplicant.say(False, pae)
+    port.supplicant.anew = (True, "AUTHENTICATED")
+    port.sync()
+    assert port.flag and port.supplicant.taken() == ["REASSOCIATE"]
+
+
+def test_an_authentication_that_takes_its_time_is_waited_for(port):
+    port.supplicant.say(False, "CONNECTING")
+    port.supplicant.anew = (False, "CONNECTING")
+    later = threading.Timer(2, port.supplicant.say, [True])
+    later.start()
+    port.sync()
+    later.join()
+    assert port.flag and port.supplicant.taken() == ["REASSOCIATE"]
+
+
+def test_an_authentication_that_is_under_way_is_waited_for(port):
+    port.supplicant.say(False, "AUTHENTICATING")
+    later = threading.Timer(1, port.supplicant.say, [True])
+    later.start()
+    port.sync()
+    later.join()
+    assert port.flag and port.supplicant.taken() == ["REAUTHENTICATE"]
 
 
 def verdicts(port, state, age=0):
