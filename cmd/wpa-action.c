@@ -24,7 +24,7 @@
 /* An event comes while wpa_supplicant is about to change its state. */
 #define EVENT_US 1000000
 /* EAP-TLS takes some round trips to a server far away. */
-#define CONFIRM_US 10000000
+#define CONFIRM_US 5000000
 
 /* wpa_supplicant takes up to two seconds before its first word. */
 #define ANEW_US 5000000
