@@ -13,7 +13,9 @@ from traffic import answers, close_all, udp_flows, wait_until
 from web import Web, url
 
 # `systemd-analyze security` of each unit, at most.
-EXPOSURE = {"mwan-health": 2.0, "mwan-update-routes": 2.0, "mwan-update-npt": 2.0, "mwan-trace-boot": 1.0}
+EXPOSURE = {"mwan-health": 2.0, "mwan-update-routes": 2.0, "mwan-update-npt": 2.0, "mwan-trace-boot": 1.0,
+            "wpa_supplicant-mwan": 2.3, "wpa-cli-action": 1.8, "wpa-action-sync": 1.7, "wpa-authenticated": 1.0,
+            "bringup-att-vlan": 1.7}
 ACTIVE = ["systemd-networkd", "nftables", "mwan-health", "networkd-dispatcher"]
 # What a WAN that is not up yet gives cause to say at boot, and a container to networkd.
 AT_BOOT = (r"(att|webpass): no (IPv[46] gateway|delegated IPv6 prefix)|wan=(att|webpass) family=ipv6 .* is down"
