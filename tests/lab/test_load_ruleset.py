@@ -80,7 +80,8 @@ def test_what_was_missing_is_brought_back(lab):
 
 # Rules that were kept
 
-@pytest.mark.parametrize("stale", ["add rule inet filter no_such_chain accept\n", "nonsense {\n", "add map inet mangle share4"])
+@pytest.mark.parametrize("stale", ["add rule inet filter no_such_chain accept\n", "nonsense {\n",
+                                   "add map inet mangle share4"])
 def test_kept_rules_that_do_not_fit_are_written_anew(lab, stale):
     before = lab.router.snapshot()
     lab.router.write(f"{KEPT}/mangle.nft", stale)
