@@ -117,17 +117,14 @@ static char *describe_link(struct networkd *n, unsigned ifindex)
 }
 
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
-					   struct prefix current, unsigned max_len)
+					   struct delegation_word in_use, unsigned max_len)
 {
 	_cleanup_(freep) char *json = NULL;
-	struct delegation_word word = {};
+
 	connect_once(networkd);
 	if (networkd->bus)
 		json = describe_link(networkd, ifindex);
 	if (!json)
-		return word;
-
-	word.said = delegation_from_json(json, clock_us(CLOCK_BOOTTIME), current, max_len,
-					 &word.prefix);
-	return word;
+		return (struct delegation_word){};
+	return delegation_from_json(json, clock_us(CLOCK_BOOTTIME), in_use, max_len);
 }
