@@ -8,11 +8,13 @@
 /* len 0: the WAN has none. By the WAN's index. */
 struct npt_state {
 	struct prefix *delegated; /* owned */
+	struct prefix *refused; /* owned; what came in this run and can't be used; NULL: nothing */
 };
 
 static inline void npt_state_done(struct npt_state *npt)
 {
 	free(npt->delegated);
+	free(npt->refused);
 	*npt = (struct npt_state){};
 }
 
