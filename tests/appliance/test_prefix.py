@@ -15,6 +15,7 @@ import pytest
 
 import rtnl
 import wans
+from arrivals import text
 from icmp import ping
 from lab import CLIENT6, SERVERS4, SERVERS6, STRANGER6
 from machine import OWNER
@@ -250,9 +251,9 @@ def test_a_smaller_delegation_is_refused_and_a_larger_one_used_by_its_first_bloc
         site.renumber("att", small)
         has(site, "att")
         is_out(site, "att", old)
-        text = "a /64, too small for lan.prefix6, a /60"
-        shown = wait_until(lambda: text in site.router.run("health-check", "--status").out, SOON, "shown by --status")
-        assert shown and f"att: prefix {small} is {text}" in site.router.journal("mwan-health")
+        why = "a /64, too small for lan.prefix6, a /60"
+        shown = wait_until(lambda: why in site.router.run("health-check", "--status").out, SOON, "shown by --status")
+        assert shown and f"att: prefix {small} is {why}" in site.router.journal("mwan-health")
         first = large.replace("/56", "/60")
         site.give_prefix("att", first)
         att.delegate(large)
@@ -358,5 +359,4 @@ def test_power_is_cut_and_the_isp_renumbers_meanwhile(site, report):
     assert "was=unknown" not in site.router.journal("mwan-health")
     answers_inbound(site, "att")
     assert site.leaks() == {}
-    first = ", ".join(f"{name} IPv{family} {seconds:.1f} s" for (name, family), seconds in sorted(arrivals.first.items()))
-    report(f"power cut, renumbered meanwhile: {first}")
+    report(f"power cut, renumbered meanwhile: {text(arrivals.first)}")
