@@ -79,7 +79,8 @@ static bool find_refused(const struct trouble_view *view, FILE *f)
 	const char *name = conf_of(view)->name;
 	struct fault why = {};
 
-	if (view->family == IPV4 || !npt->refused || npt->refused[view->wan].len == 0 ||
+	if (view->family == IPV4 || masquerades(view) || !npt->refused ||
+	    npt->refused[view->wan].len == 0 ||
 	    (npt_check(view->config, name, npt->refused[view->wan], &why) == 0 &&
 	     npt_check_others(view->config, npt, view->wan, npt->refused[view->wan], &why) == 0))
 		return false;
@@ -98,9 +99,10 @@ static bool find_translation(const struct trouble_view *view, FILE *f)
 		return false;
 	if (view->family == IPV6 && !conf->masquerade6)
 		fprintf(f,
-			"no delegated prefix: see `networkctl status %s`; `update-npt %s PREFIX` "
-			"for now",
-			conf->interface, conf->interface);
+			/* With a lease that came without one, networkd never asks again. */
+			"no delegated prefix: see `networkctl status %s`; `networkctl reconfigure "
+			"%s` asks anew; `update-npt %s PREFIX` for now",
+			conf->interface, conf->interface, conf->interface);
 	else
 		fprintf(f, "no IPv%c address to masquerade behind: see `networkctl status %s`",
 			digit(view), conf->interface);
