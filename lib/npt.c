@@ -77,9 +77,10 @@ int npt_state_new(size_t n_wans, struct npt_state *ret)
 	struct npt_state npt = {
 		.delegated = calloc(n_wans, sizeof(*npt.delegated)),
 		.until_us = calloc(n_wans, sizeof(*npt.until_us)),
+		.refused = calloc(n_wans, sizeof(*npt.refused)),
 	};
 
-	if (!npt.delegated || !npt.until_us) {
+	if (!npt.delegated || !npt.until_us || !npt.refused) {
 		npt_state_done(&npt);
 		return -ENOMEM;
 	}

@@ -84,8 +84,10 @@ int npt_resolve(const struct config *config, const struct npt_request *request,
 	for (size_t i = 0; i < config->n_wans; i++) {
 		bool same = prefix_cmp(npt.delegated[i], kept->delegated[i]) == 0;
 
-		if (!is_usable(config, &npt, i, same, bad))
-			npt.delegated[i] = (struct prefix){};
+		if (is_usable(config, &npt, i, same, bad))
+			continue;
+		npt.refused[i] = npt.delegated[i];
+		npt.delegated[i] = (struct prefix){};
 	}
 
 	*ret = TAKE(npt);

@@ -77,7 +77,8 @@ def test_a_prefix_that_is_too_small_concerns_its_wan_only(auto):
     bus.renumber("enwebpass0", NEW)
     daemon.wait(lambda: prefixes(daemon) == {"webpass": NEW}, SOON, "the other's new one")
     result = lab.router.run("health-check", "--status")
-    assert "not in force" not in result.out and "att IPv6: " in result.out, result
+    assert "not in force" not in result.out, result
+    assert "att IPv6: the delegated prefix can't be used: prefix 2600:1700:2f71:c80::/64 is a /64" in result.out, result
     assert "/64" not in daemon.notified("STATUS")[-1] and len(daemon.said("/64")) < 3, daemon.log()
 
 
