@@ -24,7 +24,10 @@
 /* An event comes while wpa_supplicant is about to change its state. */
 #define EVENT_US 1000000
 /* EAP-TLS takes some round trips to a server far away. */
-#define CONFIRM_US 10000000
+#define CONFIRM_US 5000000
+
+/* wpa_supplicant takes up to two seconds before its first word. */
+#define ANEW_US 5000000
 
 enum { SYNC = 1 << 0 };
 
@@ -118,9 +121,21 @@ static int lower_flag(const struct port *port, const struct fault *why, struct f
 
 /* ---- the port ---- */
 
+/* Looks until the port's state is none of two, or for so long. */
+static void wait_while(struct port *port, const char *pae, const char * or, int timeout_us)
+{
+	for (int waited = 0; waited < timeout_us; waited += STEP_US) {
+		if (strcmp(port->status.pae, pae) != 0 && strcmp(port->status.pae, or) != 0)
+			return;
+		usleep(STEP_US);
+		if (wpa_port_look(port->name, &port->status) < 0)
+			port->status = (struct wpa_port){};
+	}
+}
+
 /*
  * Asks the authenticator, which may have forgotten us without a word. While it answers, the port
- * stays authorized at both ends. When it does not, wpa_supplicant begins anew, and says so.
+ * stays authorized at both ends.
  */
 static bool confirm(struct port *port)
 {
@@ -137,31 +152,47 @@ static bool confirm(struct port *port)
 		if (*port->status.session && strcmp(port->status.session, before) != 0)
 			return true;
 	}
-	wpa_ask(port->name, "REASSOCIATE", answer, sizeof(answer));
 	return false;
 }
 
-/* With --sync: as far as it is in our hands, whatever it takes. */
-static bool mend(struct port *port, bool authorized, struct fault *why)
+/*
+ * Whatever it waits for: for a minute after a refusal or silence, and for ever, for a passphrase,
+ * where certificates were missing. What comes of it is waited for here, as wpa_cli tells of no
+ * success after a failure that it has not told of, and it tells of none.
+ */
+static bool begin_anew(struct port *port)
 {
 	char answer[64];
 
-	/* wpa_supplicant is held back for a minute at each refusal or silence. */
-	if (!authorized && strcmp(port->status.pae, "HELD") == 0)
-		wpa_ask(port->name, "REASSOCIATE", answer, sizeof(answer));
-	if (!authorized || (is_marked(port) && !port->wans.silent))
-		return authorized;
-	if (confirm(port))
+	log_event(LOG_DEBUG, "anew", "%s: authentication begins anew", port->name);
+	if (wpa_ask(port->name, "REASSOCIATE", answer, sizeof(answer)) < 0 ||
+	    wpa_port_look(port->name, &port->status) < 0)
+		return false;
+	wait_while(port, "CONNECTING", "AUTHENTICATING", ANEW_US);
+	return port->status.authorized;
+}
+
+/* With --sync: as far as it is in our hands. */
+static bool mend(struct port *port, bool authorized, struct fault *why)
+{
+	/* Nobody to ask. */
+	if (!port->carrier.on || !port->status.state[0])
+		return false;
+	if (authorized && is_marked(port) && !port->wans.silent)
+		return true;
+	if (authorized && confirm(port))
 		return true;
 	fault_set(why, 0, "%s: the authenticator does not confirm that the port is authorized",
 		  port->name);
-	return false;
+	return begin_anew(port);
 }
 
 static bool is_authenticated(struct port *port, const char *event, struct fault *why)
 {
 	bool authorized = false;
 
+	if (!event && wpa_port_look(port->name, &port->status) == 0)
+		wait_while(port, "AUTHENTICATING", "AUTHENTICATING", CONFIRM_US);
 	for (int waited = 0; waited <= EVENT_US; waited += STEP_US) {
 		*why = (struct fault){};
 		authorized = dot1x_check(port->name, &port->carrier, &port->status, why) == 0;

@@ -33,6 +33,7 @@ class Supplicant:
     def __init__(self, router):
         self.authorized, self.pae = True, "AUTHENTICATED"
         self.answers_reauth = True  # whether the authenticator answers
+        self.anew = (False, "HELD")  # what it comes to when it begins anew
         self.answer = None
         self.commands = []
         self.session = 0
@@ -64,7 +65,7 @@ class Supplicant:
             if command == b"REAUTHENTICATE" and self.answers_reauth:
                 self.session += 1
             if command == b"REASSOCIATE":
-                self.say(False)
+                self.say(*self.anew)
             answer = self.answer if self.answer is not None else self._status() if command == b"STATUS" else b"OK\n"
             if answer:
                 self._sock.sendto(answer, sender)
