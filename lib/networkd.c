@@ -139,15 +139,11 @@ int networkd_command(struct networkd *n, const char *method, unsigned ifindex, s
 }
 
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
-					   struct prefix current, unsigned max_len)
+					   struct delegation_word in_use, unsigned max_len)
 {
 	_cleanup_(freep) char *json = networkd_describe(networkd, ifindex);
-	struct delegation_word word = {};
 
 	if (!json)
-		return word;
-
-	word.said = delegation_from_json(json, clock_us(CLOCK_BOOTTIME), current, max_len,
-					 &word.prefix);
-	return word;
+		return (struct delegation_word){};
+	return delegation_from_json(json, clock_us(CLOCK_BOOTTIME), in_use, max_len);
 }
