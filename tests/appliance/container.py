@@ -101,6 +101,9 @@ class Container(Machine):
     def renew(self):
         """New interfaces for the next boot: what a kernel keeps over a power cut is nothing. Files stay."""
         self.kill()
+        for link in self._json("link"):  # at once: a namespace that nobody holds goes when the kernel finds time
+            if link["ifname"] != "lo":
+                self.ip(f"link del {link['ifname']}\n")
         fresh = Namespace(self.name)
         os.close(self.fd)
         self.fd = fresh.fd
