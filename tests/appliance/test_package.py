@@ -118,8 +118,12 @@ def test_from_the_first_installation_to_the_purge(bare):
 
     # Before the site is described, nothing changes, and nothing runs: not when it is installed, and not at boot.
     bare.install()
-    router.run("systemctl", "start", "multi-user.target", "mwan-health", "mwan-update-routes", "mwan-update-npt", check=False)
     assert not difference(state, bare.state())
+    bare.power_cut()
+    bare.boot()
+    router.booted()
+    assert not router.ruleset() and not router.own_rules(4)
+    assert router.run("sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding").out.split() == ["0", "0"]
     assert bare.active("mwan-health", "nftables", "wpa_supplicant-mwan", "wpa-cli-action") == ["inactive"] * 4
     assert router.failed() == failed
     installed = router.run("dpkg", "-L", "mwan").out.splitlines()
@@ -127,6 +131,7 @@ def test_from_the_first_installation_to_the_purge(bare):
         if "[Install]" in router.read(unit):
             assert router.run("systemctl", "is-enabled", os.path.basename(unit)).out == "enabled\n"
     # nftables.service is as Debian has it.
+    router.run("nft", "add", "table", "inet", "theirs")
     router.run("systemctl", "enable", "--now", "nftables")
     assert "table inet theirs" not in router.ruleset() and "chain input" in router.ruleset()
     router.run("systemctl", "disable", "--now", "nftables")

@@ -13,7 +13,7 @@ from lab import REPO, Lab, default_destdir
 BUILT = os.path.dirname(os.path.abspath(default_destdir()))
 DEMO = ["sudo tests/demo", "sudo tests/demo --keep"]
 RUN = "sudo tests/run"  # runs all this, so it is not run by it
-# tests/run builds the package before this, and tests/appliance/test_package.py installs and starts it as the README says.
+# tests/run builds the packages, and tests/appliance/test_package.py installs and starts them as the README says.
 PACKAGE = ["sudo tests/deb", "sudo apt install ./build-deb/trixie/mwan_*.deb"]
 FIRST_START = "sudo systemctl "
 RUN_SOME = "sudo tests/run lab -k inbound"
