@@ -7,7 +7,7 @@ import time
 import pytest
 
 import wans
-from dot1x import BRINGUP, PORT, SOCKET, STOP, VLAN, Port, Supplicant
+from port import BRINGUP, PORT, SOCKET, STOP, VLAN, Port, Supplicant
 
 
 @pytest.fixture
