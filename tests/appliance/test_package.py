@@ -20,7 +20,8 @@ from tree import output
 
 BUILT = "/root/mwan/build-deb/trixie"  # where tests/deb leaves the package, on the machine that it is for
 # What other packages and the installation as such may leave.
-OTHERS = ("/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/systemd/", "/var/cache/", "/var/log/", "/root/", "/tmp/", "/etc/systemd/network/")
+OTHERS = ("/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/systemd/", "/var/cache/", "/var/log/", "/root/", "/tmp/",
+          "/etc/systemd/network/")
 FLOWS = 10  # of a family
 
 
@@ -28,7 +29,8 @@ def readme(heading):
     """The command lines of the first sh blocks under a heading of the README, one list for each."""
     text = open(f"{REPO}/README.md", encoding="utf-8").read()
     section = re.search(rf"^## {heading}\n(.*?)^## ", text, re.S | re.M)[1]
-    return [[line.removeprefix("sudo ") for line in block.splitlines()] for block in re.findall(r"```sh\n(.*?)```", section, re.S)]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
+    return [[line.removeprefix("sudo ") for line in block.splitlines()] for block in blocks]
 
 
 def debian(release):
@@ -51,9 +53,10 @@ class Bare(Appliance):
     def _make_router(self):
         router = Container([debian(self.release)])
         router.write("/etc/machine-id", "6d77616e6d77616e6d77616e6d77616e\n")
-        for unit in ("wpa_supplicant.service", "systemd-networkd-wait-online.service", "ssh.service", "systemd-logind.service"):
-            router.path(f"/etc/systemd/system/{unit}").symlink_to("/dev/null")
-        router.write("/etc/apt/apt.conf.d/offline", 'APT::Install-Recommends "false";\n')  # there is nowhere to get more from
+        for unit in ("wpa_supplicant", "systemd-networkd-wait-online", "ssh", "systemd-logind"):
+            router.path(f"/etc/systemd/system/{unit}.service").symlink_to("/dev/null")
+        # There is nowhere to get more from.
+        router.write("/etc/apt/apt.conf.d/offline", 'APT::Install-Recommends "false";\n')
         found = glob.glob(f"{os.path.dirname(os.path.dirname(package()))}/{self.release}/mwan_*.deb")
         router.path(BUILT).mkdir(parents=True)
         shutil.copy(found[0], router.path(BUILT))
@@ -79,10 +82,14 @@ class Bare(Appliance):
 
     def state(self):
         """What of the system others could notice, as lines."""
+        of_a_router = r"net\.ipv[46]\..*(forward|mark|rp_filter|accept_ra )|net\.netfilter\.nf_conntrack_(max|buckets)"
         sysctls = [line for line in self.router.run("sysctl", "--all", check=False).out.splitlines()
-                   if re.match(r"net\.ipv[46]\..*(forward|mark|rp_filter|accept_ra )|net.netfilter.nf_conntrack_(max|buckets)", line)]
+                   if re.match(of_a_router, line)]
         assert sysctls
         return [*self.router.snapshot(), *sysctls]
+
+    def sysctls(self, *names):
+        return self.router.run("sysctl", "-n", *names).out.split()
 
     def files(self):
         return set(self.router.run("find", "/", "-xdev").out.splitlines())
@@ -123,7 +130,7 @@ def test_from_the_first_installation_to_the_purge(bare):
     bare.boot()
     router.booted()
     assert not router.ruleset() and not router.own_rules(4)
-    assert router.run("sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding").out.split() == ["0", "0"]
+    assert bare.sysctls("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding") == ["0", "0"]
     assert bare.active("mwan-health", "nftables", "wpa_supplicant-mwan", "wpa-cli-action") == ["inactive"] * 4
     assert router.failed() == failed
     installed = router.run("dpkg", "-L", "mwan").out.splitlines()
@@ -144,7 +151,7 @@ def test_from_the_first_installation_to_the_purge(bare):
     assert bare.active("mwan-health", "nftables") == ["active"] * 2
     assert "permissions" not in router.journal("networkd-dispatcher")
 
-    assert router.run("sysctl", "-n", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.enwebpass0.rp_filter").out.split() == ["1", "2"]
+    assert bare.sysctls("net.ipv6.conf.all.forwarding", "net.ipv4.conf.enwebpass0.rp_filter") == ["1", "2"]
 
     # Removed: what is in the kernel stays there, and so do the flows.
     flows = flows_on_both_wans(bare)
@@ -172,19 +179,20 @@ def test_from_the_first_installation_to_the_purge(bare):
 
 
 def newer(lab, number, change=None):
-    """The installed package with a higher version, and whatever `change` does in its folder; its place in the router."""
+    """The package with a higher version, after change(its folder); returns its place in the router."""
     folder = lab.router.path("/root") / f"newer{number}"
     subprocess.run(["dpkg-deb", "-R", package(), folder], check=True)
     control = folder / "DEBIAN" / "control"
     control.write_text(re.sub(r"^(Version: .*)$", rf"\1.{number}", control.read_text(), flags=re.M))
     if change:
         change(folder)
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-b", folder, f"{folder}.deb"], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-b", folder, f"{folder}.deb"],
+                   check=True, capture_output=True)
     return f"/root/newer{number}.deb"
 
 
-RUNNING = ("nftables", "mwan-health", "wpa_supplicant-mwan", "wpa-cli-action", "wpa-authenticated.path", "wpa-action-sync.timer",
-           "systemd-networkd", "networkd-dispatcher")
+KEPT = ("wpa_supplicant-mwan", "wpa-cli-action", "systemd-networkd", "networkd-dispatcher")
+RUNNING = ("nftables", "mwan-health", "wpa-authenticated.path", "wpa-action-sync.timer", *KEPT)
 SUPPLICANT = """\
 ctrl_interface=/run/wpa_supplicant
 ap_scan=0
@@ -203,12 +211,11 @@ def test_upgrades_under_traffic(make_appliance):
     lab.up()
     lab.router.booted()
     router, base = lab.router, "/etc/mwan/nftables.conf"
-    edited = router.read(base).replace("define MANAGEMENT", "# The management interface of this site.\ndefine MANAGEMENT")
+    edited = router.read(base).replace("define MANAGEMENT", "# This site's.\ndefine MANAGEMENT")
     router.write(base, edited)
     router.write("/etc/default/mwan", "# As ever.\nDOT1X_INTERFACE=enatt0\n")
     router.run("nft", "add", "chain", "inet", "filter", "witness")
-    kept = ("wpa_supplicant-mwan", "wpa-cli-action", "systemd-networkd", "networkd-dispatcher")
-    pids = [router.main_pid(unit) for unit in kept]
+    pids = [router.main_pid(unit) for unit in KEPT]
     daemon = router.main_pid("mwan-health")
     text = router.read("/etc/mwan/mwan.conf")
 
@@ -220,9 +227,10 @@ def test_upgrades_under_traffic(make_appliance):
         close_all(flows)
         assert [router.unit(unit)["ActiveState"] for unit in RUNNING] == ["active"] * len(RUNNING)
         assert not router.failed()
-        assert [router.main_pid(unit) for unit in kept] == pids and router.main_pid("mwan-health") != daemon
+        assert [router.main_pid(unit) for unit in KEPT] == pids and router.main_pid("mwan-health") != daemon
         assert router.read("/etc/mwan/mwan.conf") == text and "As ever." in router.read("/etc/default/mwan")
-        lab.router.run("update-routes", "--check"), lab.router.run("update-npt", "--check")
+        router.run("update-routes", "--check")
+        router.run("update-npt", "--check")
 
     # A base ruleset that is as it was is not loaded again.
     upgrade(newer(lab, 1))
