@@ -88,6 +88,13 @@ class Bare(Appliance):
         assert sysctls
         return [*self.router.snapshot(), *sysctls]
 
+    def boot_as_any_other_machine(self):
+        self.power_cut()
+        self.boot()
+        self.router.booted()
+        assert not self.router.ruleset() and not self.router.own_rules(4)
+        assert self.sysctls("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding") == ["0", "0"]
+
     def sysctls(self, *names):
         return self.router.run("sysctl", "-n", *names).out.split()
 
@@ -126,11 +133,7 @@ def test_from_the_first_installation_to_the_purge(bare):
     # Before the site is described, nothing changes, and nothing runs: not when it is installed, and not at boot.
     bare.install()
     assert not difference(state, bare.state())
-    bare.power_cut()
-    bare.boot()
-    router.booted()
-    assert not router.ruleset() and not router.own_rules(4)
-    assert bare.sysctls("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding") == ["0", "0"]
+    bare.boot_as_any_other_machine()
     assert bare.active("mwan-health", "nftables", "wpa_supplicant-mwan", "wpa-cli-action") == ["inactive"] * 4
     assert router.failed() == failed
     installed = router.run("dpkg", "-L", "mwan").out.splitlines()
@@ -150,7 +153,6 @@ def test_from_the_first_installation_to_the_purge(bare):
         arrivals.wait(30)
     assert bare.active("mwan-health", "nftables") == ["active"] * 2
     assert "permissions" not in router.journal("networkd-dispatcher")
-
     assert bare.sysctls("net.ipv6.conf.all.forwarding", "net.ipv4.conf.enwebpass0.rp_filter") == ["1", "2"]
 
     # Removed: what is in the kernel stays there, and so do the flows.
@@ -170,6 +172,7 @@ def test_from_the_first_installation_to_the_purge(bare):
     assert not [path for path in router.run("find", "/var", "/run", "/etc", "-xdev", "-name", "*mwan*").out.splitlines()
                 if path not in files and not path.startswith("/etc/systemd/network/")]
 
+    bare.boot_as_any_other_machine()
     bare.install()
     assert bare.active("mwan-health") == ["inactive"]
     bare.describe()
