@@ -58,6 +58,8 @@ class Bare(Appliance):
         # There is nowhere to get more from.
         router.write("/etc/apt/apt.conf.d/offline", 'APT::Install-Recommends "false";\n')
         found = glob.glob(f"{os.path.dirname(os.path.dirname(package()))}/{self.release}/mwan_*.deb")
+        if not found:
+            raise FileNotFoundError(f"no package for {self.release}: run tests/deb")
         router.path(BUILT).mkdir(parents=True)
         shutil.copy(found[0], router.path(BUILT))
         return router
