@@ -241,7 +241,7 @@ def test_renewals_leave_everything_as_it_is(site, report):
         isp.dhcp4.restart()
 
     def renewals():
-        return min(server.said().count("LEASE_RENEW" if server is isp.dhcp6 else "DHCP4_LEASE_ALLOC")
+        return min(server.said().count("PD_LEASE_RENEW" if server is isp.dhcp6 else "DHCP4_LEASE_ALLOC")
                    for isp in site.isps for server in (isp.dhcp4, isp.dhcp6))
     changes = site.router.journal().count("the kernel has been changed")
     with site.router.monitor() as monitor, undisturbed(site):
