@@ -156,13 +156,20 @@ class Monitor:
         The events since the last call, counted: {"route 24": 3} is RTM_NEWROUTE three times; empty is silence.
         With an owner, of addresses, routes and rules only those with this protocol, and of others those of nftables.
         """
-        found = Counter()
-        for name, sock in (("route", self.route), ("nftables", self.nftables)):
-            while True:
-                try:
-                    data = sock.recv(1 << 20, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    break
-                found.update(f"{name} {kind}" for kind, body in messages(data)
-                             if owner is None or name == "nftables" or owner_of(kind, body) == owner)
+        found = Counter(f"route {kind}" for kind, body in self.routing()
+                        if owner is None or owner_of(kind, body) == owner)
+        found.update(f"nftables {kind}" for kind, _ in self._drain(self.nftables))
         return dict(found)
+
+    def routing(self):
+        """The (type, payload) of each event since the last call but those of nftables."""
+        return self._drain(self.route)
+
+    @staticmethod
+    def _drain(sock):
+        while True:
+            try:
+                data = sock.recv(1 << 20, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            yield from messages(data)
