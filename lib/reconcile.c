@@ -116,8 +116,10 @@ static int look(struct run *run, struct fault *fault)
 	r = observe_nft(run->kernel->nfnl, &run->kernel->nft, &run->generation, &run->rules, fault);
 	if (r < 0)
 		return r;
-	r = observe_router6(run->kernel->sk, run->config, current_router6(run), run->request->wait,
-			    &run->facts, fault);
+	r = observe_router6(run->kernel->sk, run->config,
+			    run->request->router6.family ? run->request->router6
+							 : current_router6(run),
+			    run->request->wait, &run->facts, fault);
 	run->router6_unsure = r > 0;
 	return r < 0 ? r : 0;
 }

@@ -19,6 +19,7 @@ struct reconcile {
 	enum reconcile_mode mode;
 	struct npt_request npt;
 	const struct verdicts *verdicts; /* NULL: those of health.json */
+	struct addr router6; /* OPNsense's link-local, found out before this run; or AF_UNSPEC */
 	bool wait; /* for OPNsense to tell its link-local; else it is asked, and a later run sees */
 };
 

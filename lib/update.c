@@ -64,7 +64,8 @@ static int run(const struct cli *cli, update_arguments arguments)
 	status = turn(cli, arguments, request, &outcome);
 	if (status != EXIT_DONE || addr_cmp(before, outcome.facts.router6_linklocal) == 0)
 		return status;
-	request.mode = RECONCILE_APPLY;
+	request = (struct reconcile){ .mode = RECONCILE_APPLY,
+				      .router6 = outcome.facts.router6_linklocal };
 	return turn(cli, arguments, request, &outcome);
 }
 

@@ -106,7 +106,7 @@ class Appliance(Lab):
             if isp.unplugged:
                 self.unplug(isp.wan.name)
 
-    def up(self, seconds=30, carries=None):
+    def up(self, seconds=60, carries=None):
         """Boots if need be, and waits until each WAN carries what it can; returns the Arrivals."""
         if not self.router.leader:
             self.boot()
