@@ -19,6 +19,7 @@ In mwan.conf, prefix6 is auto: the live delegation counts.
 import glob
 import os
 
+import dot1x
 import provider
 import topology
 import wans as wan
@@ -56,7 +57,8 @@ def original():
 class Appliance(Lab):
     """Everything is in place when the constructor returns, and the router is off."""
 
-    def __init__(self, wans=None, **config):
+    def __init__(self, wans=None, dot1x=False, **config):
+        self.dot1x = dot1x  # whether a WAN with a parent port is behind 802.1X
         super().__init__(original() if wans is None else wans, destdir="", **config)
 
     # Construction
@@ -81,6 +83,9 @@ class Appliance(Lab):
 
     def _begin(self):
         for isp in self.isps:
+            if self.dot1x and isp.parent:
+                dot1x.equip(self.router)
+                isp.guard()
             isp.start()
 
     # Power

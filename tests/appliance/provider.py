@@ -5,7 +5,7 @@ radvd, from a Debian 13 tree, beside the lab's counters at the ingress.
     isp = lab.isp("att")
     isp.dhcp4.stop(), isp.dhcp4.start(), isp.dhcp6.restart(), isp.ra.stop()
     isp.lifetimes6 = {"preferred-lifetime": 8, …}; isp.dhcp6.restart()
-    isp.gate(False)      what 802.1X guards is closed
+    isp.authenticator                   see dot1x.py
     lab.renumber("att", "2600:1700:2f71:d00::/60"), lab.withdraw("att"), lab.cut("att"): see appliance.py
 
 The router's link ends in a port of the bridge `mwan`, which has a carrier of its
@@ -18,10 +18,24 @@ import os
 import subprocess
 
 import topology
-from lab import Isp
+from dot1x import Authenticator
+from lab import Isp, leaks
+from netns import Namespace
 from traffic import wait_until
 from tree import Tree, made
 
+# Nobody has business on the parent but 802.1X.
+DOOR = """
+table inet lab {
+    set leaks4 { type ipv4_addr; flags dynamic; size 4096; timeout 1h; }
+    set leaks6 { type ipv6_addr; flags dynamic; size 4096; timeout 1h; }
+    chain ingress {
+        type filter hook prerouting priority raw; policy accept;
+        iifname "parent" ip saddr != 0.0.0.0 add @leaks4 { ip saddr counter }
+        iifname "parent" ip6 saddr != :: add @leaks6 { ip6 saddr counter }
+    }
+}
+"""
 PACKAGES = ["kea-dhcp4-server", "kea-dhcp6-server", "radvd", "hostapd", "iproute2"]
 
 
@@ -80,6 +94,8 @@ class Provider(Isp):
         self.open = True
         self.unplugged = False
         self.parent = self.wan.interface.partition(".")[0] if "." in self.wan.interface else None
+        self.door = Namespace(f"door-{description.name}")  # where the parent leads
+        self.door.nft(DOOR)
         self.lifetimes4 = {"valid-lifetime": 300, "renew-timer": 60, "rebind-timer": 120}
         self.lifetimes6 = {"valid-lifetime": 300, "preferred-lifetime": 200, "renew-timer": 60, "rebind-timer": 120}
         self.router_lifetime = 1800
@@ -87,17 +103,26 @@ class Provider(Isp):
         self.dhcp6 = Server(self, self._configure6, "DHCP6_STARTED", "kea-dhcp6", "-c", "/etc/kea/kea-dhcp6.conf")
         self.ra = Server(self, self._configure_ra, None, "radvd", "--nodaemon", "--logmethod", "stderr")
         self.servers = [self.dhcp4, self.dhcp6, self.ra]
+        self.authenticator = None  # guard() makes one
         for place in ("/var/lib/kea", "/var/log/kea", "/run/kea", "/run/lock/kea"):
             self.tree.path(place).mkdir(parents=True, exist_ok=True, mode=0o750)
 
     def start(self):
+        """All servers that are in `servers`."""
         for server in self.servers:
             server.start()
+
+    def guard(self):
+        """From now on, only who authenticates on the port gets anything; the authenticator has yet to be started."""
+        self.authenticator = Authenticator(self)
+        self.gate(False)
+        self.servers.append(self.authenticator)
 
     def close(self):
         for server in self.servers:
             server.stop()
         self.tree.close()
+        self.door.close()
         super().close()
 
     # Links
@@ -108,33 +133,36 @@ class Provider(Isp):
                               "port", f"02:00:00:00:02:{0x10 + mark:02x}", self)
         if self.parent:
             lines += topology.veth(self.parent, f"02:00:00:00:01:{0x10 + mark:02x}",
-                                   "parent", f"02:00:00:00:02:{0x20 + mark:02x}", self)
+                                   "parent", f"02:00:00:00:02:{0x20 + mark:02x}", self.door)
         return lines
 
     def setup(self):
-        # Nobody has business on the parent but 802.1X.
-        counters = topology.isp_counters(self.wan).replace(
-            '        iifname != "mwan" accept\n',
-            '        iifname "parent" ip saddr != 0.0.0.0 add @leaks4 { ip saddr counter }\n'
-            '        iifname "parent" ip6 saddr != :: add @leaks6 { ip6 saddr counter }\n'
-            '        iifname != "mwan" accept\n')
         lines = f"link add mwan address 02:00:00:00:02:{self.wan.mark:02x} type bridge mcast_snooping 0\n"
         lines += "link set mwan addrgenmode none\n"
         lines += "link add held type veth peer name holder\nlink set held master mwan up\nlink set holder up\n"
-        return lines + topology.isp_addresses(self.wan) + topology.isp_uplink(self.wan) + self._attached(), counters
+        lines += topology.isp_addresses(self.wan) + topology.isp_uplink(self.wan)
+        self.door.ip("link set parent up\n" if self.parent else "")
+        return lines + self._attached(), topology.isp_counters(self.wan)
 
     def _attached(self):
-        lines = f"link set port {'master mwan' if self.open else 'nomaster'} up\n"
-        return lines + ("link set parent up\n" if self.parent else "")
+        return f"link set port {'master mwan' if self.open else 'nomaster'} up\n"
 
     def attach(self):
         """Takes new links to the router into use."""
         self.ip(self._attached())
+        self.door.ip("link set parent up\n" if self.parent else "")
+        if self.authenticator and self.authenticator.process:
+            self.authenticator.restart()
 
     def carrier(self, up):
         """Pulls the plug, or puts it back."""
         state = "up" if up else "down"
-        self.ip(f"link set port {state}\n" + (f"link set parent {state}\n" if self.parent else ""))
+        self.ip(f"link set port {state}\n")
+        self.door.ip(f"link set parent {state}\n" if self.parent else "")
+
+    def leaks(self):
+        return {**super().leaks(), **{f"{source} on {self.parent}": count
+                                      for source, count in leaks(self.door).items()}}
 
     def gate(self, opened):
         """Whether the provider lets anything through but 802.1X."""

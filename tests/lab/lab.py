@@ -43,6 +43,15 @@ def default_standin(destdir):
     return os.environ.get("MWAN_NETWORKD_STANDIN") or os.path.join(build, "tests", "lab", "networkd-standin")
 
 
+def leaks(namespace):
+    """{source: packets} that a namespace's counters have seen."""
+    found = Counter()
+    for family in ("4", "6"):
+        for item in networkd.elements(namespace.command(["nft", "-j", "list", "set", "inet", "lab", f"leaks{family}"])):
+            found[item["elem"]["val"]] += item["elem"]["counter"]["packets"]
+    return dict(found)
+
+
 class Isp(Namespace):
     """A provider: routes a WAN's addresses to the router, and counts what must not come from there."""
 
@@ -62,11 +71,7 @@ class Isp(Namespace):
 
     def leaks(self):
         """Source addresses that are not this WAN's, with packet counts; empty is right."""
-        found = Counter()
-        for family in ("4", "6"):
-            for item in networkd.elements(self.command(["nft", "-j", "list", "set", "inet", "lab", f"leaks{family}"])):
-                found[item["elem"]["val"]] += item["elem"]["counter"]["packets"]
-        return dict(found)
+        return leaks(self)
 
     def accept_only(self, prefixes):
         """Which IPv6 prefixes are this WAN's; anything else from the router is a leak."""
