@@ -18,6 +18,11 @@ from traffic import UdpFlow, wait_until
 ROUNDS, ATTEMPTS, PATIENCE = 20, 2, 1.0  # rounds a second, new flows of a family in each, seconds for an answer
 
 
+def text(first):
+    """`first` in words."""
+    return ", ".join(f"{wan} IPv{family} {seconds:.1f} s" for (wan, family), seconds in sorted(first.items()))
+
+
 class Arrivals(threading.Thread):
     """Asks until its end. `carries`: {(WAN's name, family)}, what wait() waits for; without it, everything."""
 

@@ -44,7 +44,9 @@ class Container(Machine):
     def argv(self, *args):
         if not self.leader:
             raise RuntimeError("the router has not been booted")
-        return ["nsenter", f"--target={self.leader}", "--all", "--", *map(str, args)]
+        # nsenter forks into the container: what it started ends with it.
+        return ["nsenter", f"--target={self.leader}", "--all", "--", "setpriv", "--pdeathsig", "KILL", "--",
+                *map(str, args)]
 
     def command(self, args, text=None):
         """Runs a program of the host's in the network namespace; nft is the container's, whose listings it understands."""
@@ -101,6 +103,9 @@ class Container(Machine):
     def renew(self):
         """New interfaces for the next boot: what a kernel keeps over a power cut is nothing. Files stay."""
         self.kill()
+        for link in self._json("link"):  # at once: a namespace that nobody holds goes when the kernel finds time
+            if link["ifname"] != "lo":
+                self.ip(f"link del {link['ifname']}\n")
         fresh = Namespace(self.name)
         os.close(self.fd)
         self.fd = fresh.fd

@@ -1,17 +1,107 @@
-"""Cold boots: whatever is late or missing, what can be carried is carried, and nobody's hand is needed."""
+"""
+Cold boots: whatever is late or missing, what can be carried is carried, and nobody's hand is needed. A LAN
+client opens new flows all the while; what leaves with a wrong source fails any of these.
+"""
 
-from arrivals import Arrivals
+import time
+
+import pytest
+
+from arrivals import Arrivals, text
+from lab import SERVERS4, SERVERS6
+from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
+
+SERVERS = {4: SERVERS4, 6: SERVERS6}
 
 
-def text(first):
-    """{("att", 4): seconds} in words."""
-    return ", ".join(f"{wan} IPv{family} {seconds:.1f} s" for (wan, family), seconds in sorted(first.items()))
+def carriers(lab, family, count=40):
+    """The names of the WANs that new flows go over; none of them may be lost."""
+    flows = udp_flows(lab.client, count, SERVERS[family])
+    try:
+        return set(lab.shares(answers(flows)))
+    finally:
+        close_all(flows)
+
+
+def both(name):
+    return {(name, 4), (name, 6)}
 
 
 def test_everything_is_there(make_appliance, report):
+    """A flow of each family that was open before is carried as well, once there is a way for it."""
     lab = make_appliance()
+    patient = [UdpFlow(lab.client, servers[0]) for servers in SERVERS.values()]
     with Arrivals(lab) as arrivals:
         lab.boot()
+        for flow in patient:
+            wait_until(lambda flow=flow: flow.ask(seconds=0.1), 30, "an answer to who has asked since before the boot")
         arrivals.wait(30)
+    close_all(patient)
     report(f"boot, everything there: {text(arrivals.first)}")
-    assert lab.router.booted() == "running", lab.router.failed()
+    lab.router.booted()
+    assert lab.router.failed() == []
+    assert carriers(lab, 4) == carriers(lab, 6) == {"att", "webpass"}
+
+
+def test_att_answers_20_seconds_late(make_appliance, report):
+    """Webpass carries both families meanwhile, all of them."""
+    lab = make_appliance()
+    att = lab.isp("att")
+    for server in att.servers:
+        server.stop()
+    with Arrivals(lab, both("webpass")) as arrivals:
+        lab.boot()
+        arrivals.wait(30)
+        assert carriers(lab, 4) == carriers(lab, 6) == {"webpass"}
+        time.sleep(max(0, lab.router.begin + 20 - time.monotonic()))
+        att.start()
+        began = time.monotonic() - lab.router.begin
+        arrivals.carries |= both("att")
+        arrivals.wait(60)
+    assert all(arrivals.first["att", family] >= 20 for family in (4, 6))
+    report(f"boot, AT&T late by {began:.1f} s: {text(arrivals.first)}")
+
+
+def test_webpass_dhcp_is_late(make_appliance, report):
+    lab = make_appliance()
+    webpass = lab.isp("webpass")
+    webpass.dhcp4.stop()
+    webpass.dhcp6.stop()
+    with Arrivals(lab, both("att")) as arrivals:
+        lab.boot()
+        arrivals.wait(30)
+        assert carriers(lab, 4) == carriers(lab, 6) == {"att"}
+        webpass.start()
+        began = time.monotonic() - lab.router.begin
+        arrivals.carries |= both("webpass")
+        arrivals.wait(60)
+    report(f"boot, Webpass's DHCP late by {began:.1f} s: {text(arrivals.first)}")
+
+
+@pytest.mark.parametrize("name, other", [("att", "webpass"), ("webpass", "att")])
+def test_a_card_is_absent_and_then_put_in(make_appliance, report, name, other):
+    lab = make_appliance()
+    lab.unplug(name)
+    with Arrivals(lab, both(other)) as arrivals:
+        lab.boot()
+        arrivals.wait(30)
+        lab.router.booted()
+        assert carriers(lab, 4) == carriers(lab, 6) == {other}
+        lab.plug(name)
+        began = time.monotonic() - lab.router.begin
+        arrivals.carries |= both(name)
+        arrivals.wait(30)
+    report(f"boot without the card of {name}, put in after {began:.1f} s: {text(arrivals.first)}")
+
+
+def test_one_provider_has_no_ipv6(make_appliance, report):
+    lab = make_appliance()
+    webpass = lab.isp("webpass")
+    webpass.dhcp6.stop()
+    webpass.ra.stop()
+    with Arrivals(lab, both("att") | {("webpass", 4)}) as arrivals:
+        lab.boot()
+        arrivals.wait(30)
+    report(f"boot, Webpass has no IPv6: {text(arrivals.first)}")
+    assert carriers(lab, 4) == {"att", "webpass"}
+    assert carriers(lab, 6) == {"att"}
