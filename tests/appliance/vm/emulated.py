@@ -201,10 +201,12 @@ class EmulatedAppliance(Appliance):
         self.router.admin = self.admin
         self.router.cards = {
             wan.LAN: ("02:00:00:00:0a:01", "tap", tap(self.opnsense, "wan0", "02:00:00:00:0b:01")),
-            wan.MANAGEMENT: ("02:00:00:00:0c:01", "tap", tap(self.admin, "eth0", "02:00:00:00:0c:02")),
+            "enmgmt0": ("02:00:00:00:0c:01", "tap", tap(self.admin, "eth0", "02:00:00:00:0c:02")),
             **{isp.parent or isp.wan.interface: isp.card() for isp in reversed(self.isps)}}
         for file in sorted(glob.glob(f"{NETWORK}/*")):
             self.router.write(f"/etc/systemd/network/{os.path.basename(file)}", self._filled_in(file))
+        base = self.router.read("/etc/mwan/nftables.conf")
+        self.router.write("/etc/mwan/nftables.conf", base.replace('MANAGEMENT = "eth0"', 'MANAGEMENT = "enmgmt0"'))
         return ""
 
     def _filled_in(self, file):
