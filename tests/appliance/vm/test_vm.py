@@ -21,9 +21,9 @@ OFFLOAD = """
     }
 """
 OWN_TABLE = f"""
-table inet offload
-delete table inet offload
-table inet offload {{{OFFLOAD}
+table inet fastpath
+delete table inet fastpath
+table inet fastpath {{{OFFLOAD}
     chain forward {{
         type filter hook forward priority filter + 10; policy accept;
         ct state established flow add @fast
@@ -78,7 +78,7 @@ def flows(vm):
     assert wans_of(vm, first) == {(name, family) for name in ("att", "webpass") for family in (4, 6)}
     yield found, first
     close_all(found)
-    vm.router.run("nft", "destroy", "table", "inet", "offload")
+    vm.router.run("nft", "destroy", "table", "inet", "fastpath")
     vm.router.run("systemctl", "reload", "nftables")
 
 
