@@ -84,46 +84,66 @@ void networkd_close(struct networkd *n)
 	free(n);
 }
 
-/* The JSON of the link; NULL when nobody answers. Owned by the caller. */
-static char *describe_link(struct networkd *n, unsigned ifindex)
+/* One call of the manager about a link. The answer is the caller's. */
+static int call_manager(struct networkd *n, const char *method, unsigned ifindex,
+			sd_bus_message **ret, struct fault *fault)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *call = NULL, *answer = NULL;
-	const char *json = NULL;
-	char *copy = NULL;
+	sd_bus_message *call = NULL;
 	int r;
 
+	connect_once(n);
+	if (!n->bus)
+		return fault_set(fault, -ENOTCONN, "no system bus");
 	r = n->sd_bus_message_new_method_call(n->bus, &call, "org.freedesktop.network1",
 					      "/org/freedesktop/network1",
-					      "org.freedesktop.network1.Manager", "DescribeLink");
+					      "org.freedesktop.network1.Manager", method);
 	if (r >= 0)
 		r = n->sd_bus_message_set_auto_start(call, 0);
 	if (r >= 0)
 		r = n->sd_bus_message_append(call, "i", (int)ifindex);
 	if (r >= 0)
-		r = n->sd_bus_call(n->bus, call, TIMEOUT_US, &error, &answer);
-	if (r >= 0)
-		r = n->sd_bus_message_read(answer, "s", &json);
-	if (r >= 0)
-		copy = strdup(json);
-	else
-		log_event(LOG_DEBUG, "networkd", "networkd does not answer: %s",
-			  error.message ? error.message : strerror(-r));
-
+		r = n->sd_bus_call(n->bus, call, TIMEOUT_US, &error, ret);
+	if (r < 0)
+		fault_set(fault, r, "%s", error.message ? error.message : strerror(-r));
 	n->sd_bus_error_free(&error);
-	n->sd_bus_message_unref(answer);
 	n->sd_bus_message_unref(call);
+	return r < 0 ? r : 0;
+}
+
+char *networkd_describe(struct networkd *n, unsigned ifindex)
+{
+	sd_bus_message *answer = NULL;
+	struct fault fault = {};
+	const char *json = NULL;
+	char *copy = NULL;
+
+	if (call_manager(n, "DescribeLink", ifindex, &answer, &fault) < 0) {
+		log_event(LOG_DEBUG, "networkd", "networkd does not answer: %s", fault.text);
+		return NULL;
+	}
+	if (n->sd_bus_message_read(answer, "s", &json) >= 0)
+		copy = strdup(json);
+	n->sd_bus_message_unref(answer);
 	return copy;
+}
+
+int networkd_command(struct networkd *n, const char *method, unsigned ifindex, struct fault *fault)
+{
+	sd_bus_message *answer = NULL;
+	int r = call_manager(n, method, ifindex, &answer, fault);
+
+	if (r == 0)
+		n->sd_bus_message_unref(answer);
+	return r;
 }
 
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
 					   struct prefix current, unsigned max_len)
 {
-	_cleanup_(freep) char *json = NULL;
+	_cleanup_(freep) char *json = networkd_describe(networkd, ifindex);
 	struct delegation_word word = {};
-	connect_once(networkd);
-	if (networkd->bus)
-		json = describe_link(networkd, ifindex);
+
 	if (!json)
 		return word;
 

@@ -36,7 +36,15 @@ static inline void networkd_closep(struct networkd **networkd)
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
 					   struct prefix current, unsigned max_len);
 
-/* The same, of one answer of DescribeLink (nonsense is no answer); now_us: CLOCK_BOOTTIME. Pure. */
+/* All that networkd says of the link, as JSON (the caller's); NULL: nobody answers. */
+char *networkd_describe(struct networkd *networkd, unsigned ifindex);
+
+/* Calls RenewLink or ReconfigureLink. 0, or a negative errno with networkd's own words. */
+int networkd_command(struct networkd *networkd, const char *method, unsigned ifindex,
+		     struct fault *fault);
+
+/* networkd_delegation(), of one answer of DescribeLink (nonsense is no answer); now_us:
+ * CLOCK_BOOTTIME. Pure. */
 enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
 				     unsigned max_len, struct prefix *ret);
 

@@ -15,6 +15,7 @@ own: servers and routes stay as they are, whatever becomes of the port.
 import ipaddress
 import json
 import os
+import socket
 import subprocess
 
 import topology
@@ -168,7 +169,11 @@ class Provider(Isp):
         """Whether the provider lets anything through but 802.1X."""
         if opened != self.open:
             self.open = opened
-            self.ip(f"link set port {'master mwan' if opened else 'nomaster'}\n")
+            with self.entered():
+                links = [name for _, name in socket.if_nameindex()]
+            # It goes with the router's end; attach() sees to one that comes.
+            if "port" in links:
+                self.ip(self._attached())
 
     # What it gives
 

@@ -2,6 +2,8 @@
  * Answers DescribeLink on the system bus as systemd-networkd does, from files
  * that tests write: DIR/INDEX.json is the answer for that interface, DIR/error
  * makes every call fail, DIR/delay holds milliseconds to wait before answering.
+ * RenewLink and ReconfigureLink are noted in DIR/calls; with the latter, DIR/INDEX.next,
+ * where there is one, becomes the answer.
  * They are read at each call. A line on stdout says that the name is taken.
  *
  * A line "INDEX INTERFACE PROPERTY VALUE" on stdin is signalled as that property of that link
@@ -73,9 +75,39 @@ static int describe_link(sd_bus_message *call, void *userdata, sd_bus_error *err
 	return r;
 }
 
+static int note_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	const char *dir = userdata, *method = sd_bus_message_get_member(call);
+	char path[PATH_MAX], next[PATH_MAX];
+	int index, r;
+	FILE *calls;
+
+	r = sd_bus_message_read(call, "i", &index);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/refuse", dir);
+	if (access(path, F_OK) == 0)
+		return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "told to refuse");
+
+	snprintf(path, sizeof(path), "%s/calls", dir);
+	calls = fopen(path, "ae");
+	if (!calls)
+		return -errno;
+	fprintf(calls, "%s %d\n", method, index);
+	fclose(calls);
+
+	snprintf(path, sizeof(path), "%s/%d.json", dir, index);
+	snprintf(next, sizeof(next), "%s/%d.next", dir, index);
+	if (strcmp(method, "ReconfigureLink") == 0 && rename(next, path) < 0 && errno != ENOENT)
+		return -errno;
+	return sd_bus_reply_method_return(call, NULL);
+}
+
 static const sd_bus_vtable manager[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD("DescribeLink", "i", "s", describe_link, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("RenewLink", "i", NULL, note_call, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("ReconfigureLink", "i", NULL, note_call, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
 

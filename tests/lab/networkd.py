@@ -71,12 +71,16 @@ class Networkd:
 
     def describe(self, interface, client=None, **changes):
         """Sets a link's answer; client is its "DHCPv6Client" object, None for a link without one."""
-        index = self.index(interface)
-        link = {"Index": index, "Name": interface, "Type": "ether", "AdministrativeState": "configured",
-                "OperationalState": "routable", "CarrierState": "carrier", "OnlineState": "online"}
+        link = self.link(interface)
         if client is not None:
             link["DHCPv6Client"] = client
         self.raw(interface, json.dumps({**link, **changes}))
+
+    def link(self, interface):
+        """A link's answer, without a lease."""
+        return {"Index": self.index(interface), "Name": interface, "Type": "ether",
+                "AdministrativeState": "configured", "OperationalState": "routable", "CarrierState": "carrier",
+                "OnlineState": "online"}
 
     def delegate(self, interface, *prefixes, valid=3600):
         """The link's delegation: prefixes with a lifetime in seconds; None is for ever, below 0 has passed."""
@@ -117,6 +121,19 @@ class Networkd:
     def slow(self, milliseconds):
         """Every answer takes that long; 0 ends it."""
         self._switch("delay", str(milliseconds) if milliseconds else None)
+
+    def refuse(self, refusing=True):
+        """RenewLink and ReconfigureLink are denied, or not any more."""
+        self._switch("refuse", "x" if refusing else None)
+
+    def then(self, interface, **changes):
+        """What the link's answer becomes with the next ReconfigureLink."""
+        self.router.write(f"{ANSWERS}/{self.index(interface)}.next", json.dumps({**self.link(interface), **changes}))
+
+    def calls(self):
+        """The methods called so far that change something, with the index of the link."""
+        path = self.router.path(f"{ANSWERS}/calls")
+        return path.read_text().splitlines() if path.exists() else []
 
     def _switch(self, name, text):
         if text is None:

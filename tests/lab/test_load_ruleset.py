@@ -8,7 +8,7 @@ import pytest
 
 import wans
 from lab import SERVERS4, SERVERS6
-from router import difference
+from machine import difference
 from traffic import Load, TcpFlow, UdpFlow, answers, close_all, connects, listen, udp_flows, wait_until
 
 LOAD, BASE, KEPT = "/usr/local/lib/mwan/load-ruleset", "/etc/mwan/nftables.conf", "/run/mwan/nft"

@@ -1,0 +1,19 @@
+/*
+ * What a link has been given, as systemd-networkd tells it in its answer to DescribeLink.
+ */
+#pragma once
+
+#include "fault.h"
+
+#include <stdbool.h>
+
+struct lease {
+	bool managed;	     /* a .network file matches, and networkd has begun with the link */
+	bool refused;	     /* none matches, or networkd has given up */
+	bool dhcp4;	     /* an address by DHCPv4 */
+	bool ipv6;	     /* an address or prefix by DHCPv6 or a router's advertisement */
+	char addresses[256]; /* all that are not link-local, nor somebody else's; "": none */
+};
+
+/* False when the answer makes no sense. Pure. */
+bool lease_from_json(const char *json, struct lease *ret);
