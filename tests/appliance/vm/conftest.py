@@ -13,8 +13,9 @@ from emulated import EmulatedAppliance
 @pytest.fixture(scope="session")
 def vm():
     """The original's two WANs, AT&T behind 802.1X, carrying both families. I1 holds to the end."""
-    lab = EmulatedAppliance([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto", keys={"down_flows": "flush"})],
-                            dot1x=True, health={"interval": "1s", "recovery_threshold": 3})
+    lab = EmulatedAppliance(
+        [wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto", keys={"down_flows": "flush"})],
+        dot1x=True, health={"interval": "1s", "recovery_threshold": 3})
     try:
         lab.arrivals = lab.up(300)
         lab.router.booted(120)
