@@ -6,8 +6,11 @@
 #include "fault.h"
 #include "prefix.h"
 
+/* DHCPv6 takes seconds to have its lease confirmed after a restart of networkd. */
+#define NETWORKD_GRACE_US 30000000
+
 enum delegation {
-	DELEGATION_UNKNOWN, /* networkd is not there to ask */
+	DELEGATION_UNKNOWN, /* networkd can't tell: it is not there, or has only just come */
 	DELEGATION_NONE,    /* it is, and there is no prefix */
 	DELEGATION_FOUND,
 };
@@ -31,7 +34,8 @@ static inline void networkd_closep(struct networkd **networkd)
 /*
  * The link's delegation that fits max_len bits: `current` while it is offered and
  * preferred, else the first preferred one, else the first valid one. When all are longer
- * than max_len, the first of them, for npt_check() to refuse by its name.
+ * than max_len, the first of them, for npt_check() to refuse by its name. While networkd has
+ * been there for less than NETWORKD_GRACE_US, there being none says nothing against `current`.
  */
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
 					   struct prefix current, unsigned max_len);

@@ -14,8 +14,6 @@
 #define TIMEOUT_US 5000000
 /* A bus that went may be back at once, or not for long. */
 #define RECONNECT_US 1000000
-/* DHCPv6 takes seconds to have its lease confirmed after a restart of networkd. */
-#define GRACE_US 30000000
 
 struct link {
 	struct networkd_watch *watch;
@@ -362,8 +360,9 @@ static struct delegation_word link_word(struct networkd_watch *watch, struct lin
 	if (word.said == DELEGATION_FOUND)
 		link->had_prefix = true;
 	wake_at(watch, delegation_next_end(link->json, now));
-	if (word.said == DELEGATION_NONE && !link->had_prefix && now < watch->came_us + GRACE_US) {
-		wake_at(watch, watch->came_us + GRACE_US);
+	if (word.said == DELEGATION_NONE && !link->had_prefix &&
+	    now < watch->came_us + NETWORKD_GRACE_US) {
+		wake_at(watch, watch->came_us + NETWORKD_GRACE_US);
 		return (struct delegation_word){};
 	}
 	return word;

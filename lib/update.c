@@ -4,11 +4,11 @@
 #include "fileio.h"
 #include "log.h"
 
-static int run(const struct cli *cli, update_arguments arguments)
+/* One run, with the configuration as it is then. Returns the exit status. */
+static int turn(const struct cli *cli, update_arguments arguments, struct reconcile request,
+		struct outcome *outcome)
 {
 	_cleanup_(config_done) struct config config = {};
-	struct reconcile request = { .mode = cli->dry_run ? RECONCILE_PRINT : RECONCILE_APPLY,
-				     .wait = true };
 	_cleanup_(kernel_close) struct kernel kernel = {};
 	_cleanup_(closep) int lock = -1;
 	struct fault fault = {};
@@ -16,9 +16,11 @@ static int run(const struct cli *cli, update_arguments arguments)
 
 	/* First the turn, then the configuration: another may wait for its turn with a newer one.
 	 */
-	lock = run_lock(true, &fault);
-	if (lock < 0)
-		return log_outcome(lock, &fault);
+	if (request.mode != RECONCILE_LOOK) {
+		lock = run_lock(true, &fault);
+		if (lock < 0)
+			return log_outcome(lock, &fault);
+	}
 	r = config_load(cli->config, &config, &fault);
 	if (r == 0 && arguments)
 		r = arguments(cli, &config, &request, &fault);
@@ -32,10 +34,38 @@ static int run(const struct cli *cli, update_arguments arguments)
 		log_event(LOG_WARNING, "config", "%s", fault.text);
 	fault = (struct fault){};
 
-	r = reconcile(&config, &request, &kernel, NULL, &fault);
+	r = reconcile(&config, &request, &kernel, outcome, &fault);
 	if (r < 0)
 		return log_outcome(r, &fault);
+	if (request.mode == RECONCILE_LOOK && !outcome->facts.router6_linklocal.family)
+		log_event(LOG_WARNING, "lan", "nobody answers for router6_linklocal on %s",
+			  config.lan.interface);
 	return cli->check && r == RECONCILE_CHANGED ? EXIT_WOULD_CHANGE : EXIT_DONE;
+}
+
+static int run(const struct cli *cli, update_arguments arguments)
+{
+	_cleanup_(outcome_done) struct outcome outcome = {};
+	struct reconcile request = { .mode = RECONCILE_APPLY };
+	struct addr before;
+	int status;
+
+	if (cli->dry_run) {
+		request = (struct reconcile){ .mode = RECONCILE_PRINT, .wait = true };
+		return turn(cli, arguments, request, &outcome);
+	}
+	status = turn(cli, arguments, request, &outcome);
+	if (status != EXIT_DONE || !outcome.router6_unsure)
+		return status;
+
+	/* OPNsense may be off, or boot as we do: others have their turn while it is waited for. */
+	before = outcome.facts.router6_linklocal;
+	request = (struct reconcile){ .mode = RECONCILE_LOOK, .wait = true };
+	status = turn(cli, arguments, request, &outcome);
+	if (status != EXIT_DONE || addr_cmp(before, outcome.facts.router6_linklocal) == 0)
+		return status;
+	request.mode = RECONCILE_APPLY;
+	return turn(cli, arguments, request, &outcome);
 }
 
 int update_main(const struct cli_program *program, update_arguments arguments, int argc,

@@ -91,7 +91,7 @@ bool wpa_port_parse(const char *answer, struct wpa_port *ret)
 
 int wpa_port_look(const char *port, struct wpa_port *ret)
 {
-	char answer[4096];
+	char answer[4096] = "";
 	int r = wpa_ask(port, "STATUS", answer, sizeof(answer));
 
 	if (r < 0)

@@ -34,8 +34,8 @@ _layers = {}
 
 def package():
     """What is installed: $MWAN_PACKAGE, or the .deb that tests/deb has built for Debian 13."""
-    found = os.environ.get("MWAN_PACKAGE") or max(
-        glob.glob(f"{REPO}/build*/trixie/mwan_*.deb"), key=os.path.getmtime, default=None)
+    built = glob.glob(f"{os.environ.get('MWAN_BUILD', f'{REPO}/build')}-deb/trixie/mwan_*.deb")
+    found = os.environ.get("MWAN_PACKAGE") or (built[0] if built else None)
     if not found or not os.path.exists(found):
         raise FileNotFoundError("no package: run tests/deb trixie, or set MWAN_PACKAGE")
     return found
@@ -137,7 +137,7 @@ class Appliance(Lab):
         isp.attach()
 
     def renumber(self, name, prefix):
-        """The provider delegates another prefix to who renews; packets from the one before are still its own (take_prefix())."""
+        """The provider delegates another prefix to who renews; until take_prefix(), the one before is the WAN's as well."""
         self.give_prefix(name, prefix)
         self.isp(name).delegate(prefix)
 

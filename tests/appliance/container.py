@@ -49,7 +49,7 @@ class Container(Machine):
                 *map(str, args)]
 
     def command(self, args, text=None):
-        """Runs a program of the host's in the network namespace; nft is the container's, whose listings it understands."""
+        """Runs a program of the host's in the network namespace; nft is the container's, which can list what it loaded."""
         if not self.leader or args[0] != "nft":
             return super().command(args, text)
         process = self.start(*args, stdin=subprocess.PIPE)

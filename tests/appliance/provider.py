@@ -120,6 +120,7 @@ class Provider(Isp):
         self.servers.append(self.authenticator)
 
     def close(self):
+        self.open = False  # the port has gone with the router
         for server in self.servers:
             server.stop()
         self.tree.close()

@@ -107,6 +107,22 @@ def test_no_delegation_means_none(auto, client):
     close_all(flows)
 
 
+def test_a_networkd_that_has_just_come_takes_no_prefix_away(auto):
+    """After a restart its leases have yet to be confirmed, and hooks run at once. It has half a minute for that."""
+    bus = auto.networkd()
+    bus.delegate("enatt0.3242", ATT)
+    auto.up()
+    before = auto.router.snapshot()
+    bus.restart()
+    bus.describe("enatt0.3242", {"Prefixes": []})
+    auto.router.run("update-npt")
+    assert auto.router.snapshot() == before
+    name, came = auto.router.read("/run/mwan/networkd").split()
+    auto.router.write("/run/mwan/networkd", f"{name} {int(came) - 31_000_000}\n")
+    auto.router.run("update-npt")
+    assert prefixes(auto) == {}
+
+
 def test_an_expired_delegation_is_none(auto):
     auto.networkd().delegate("enatt0.3242", ATT, valid=-5)
     auto.up()

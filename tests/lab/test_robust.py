@@ -10,7 +10,7 @@ import rtnl
 import wans
 from lab import SERVERS4, SERVERS6
 from machine import OWNER
-from traffic import answers, close_all, udp_flows, wait_until
+from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
 
 PROGRAMS = ["update-routes", "update-npt"]
 
@@ -199,3 +199,17 @@ def test_a_fixed_prefix_needs_only_update_routes(bare):
     carries(bare)
     close_all(flows)
     assert bare.router.run("update-npt", "--check", check=False).code == 0
+
+
+def test_who_waits_for_opnsense_keeps_nobody_waiting(bare):
+    """OPNsense may take as long as it likes to speak IPv6: IPv4 is carried meanwhile, and others have their turn."""
+    bare.opnsense.sysctl("net/ipv6/conf/wan0/disable_ipv6", 1)
+    process = bare.router.start("update-routes")
+    with UdpFlow(bare.client, SERVERS4[0]) as flow:
+        wait_until(lambda: flow.ask(seconds=0.1), 2, "IPv4 is carried")
+    with open(bare.router.path("/run/mwan/lock"), "r+", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    assert process.poll() is None, "it did not wait for OPNsense"
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0 and "nobody answers for router6_linklocal" in said

@@ -147,7 +147,8 @@ class Web:
 
     def trust(self, router):
         """The router accepts the certificate of port 443, and no other."""
-        router.path("/etc/ssl").unlink(missing_ok=True)  # a link to the host's
+        if router.path("/etc/ssl").is_symlink():  # to the host's
+            router.path("/etc/ssl").unlink()
         with open(f"{self._trusted}.crt", encoding="ascii") as file:
             router.write(BUNDLE, file.read())
 
