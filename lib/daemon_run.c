@@ -91,7 +91,7 @@ static int hear(struct daemon *d, struct delegation_word *news, struct fault *fa
 	for (size_t i = 0; r == 0 && i < d->config->n_wans; i++)
 		news[i] = networkd_watch_news(d->networkd,
 					      if_nametoindex(d->config->wans[i].interface),
-					      kept.delegated[i], d->config->lan.prefix6.len);
+					      npt_in_use(&kept, i), d->config->lan.prefix6.len);
 	return r;
 }
 

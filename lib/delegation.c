@@ -26,11 +26,34 @@ static bool is_over(json_t *entry, const char *key, uint64_t now_us)
 	return json_is_integer(until) && (uint64_t)json_integer_value(until) <= now_us;
 }
 
-enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
-				     unsigned max_len, struct prefix *ret)
+static uint64_t valid_until(json_t *entry)
+{
+	json_t *until = json_object_get(entry, "ValidLifetimeUSec");
+
+	return json_is_integer(until) ? (uint64_t)json_integer_value(until) : UINT64_MAX;
+}
+
+/* It has yet to ask, or to be answered. Without carrier, there is nobody to answer, and who
+ * comes after may be another. */
+static bool awaits_lease(json_t *root)
+{
+	const char *carrier = json_string_value(json_object_get(root, "CarrierState"));
+
+	return carrier && strcmp(carrier, "carrier") == 0 &&
+	       !json_object_get(json_object_get(root, "DHCPv6Client"), "Lease");
+}
+
+static bool is_in_use(struct delegation_word in_use, struct prefix prefix)
+{
+	return in_use.said == DELEGATION_FOUND && prefix_cmp(prefix, in_use.prefix) == 0;
+}
+
+struct delegation_word delegation_from_json(const char *json, uint64_t now_us,
+					    struct delegation_word in_use, unsigned max_len)
 {
 	json_t *root = json_loads(json, 0, NULL), *entry;
-	bool known = json_is_object(root);
+	struct delegation_word word = { .said = json_is_object(root) ? DELEGATION_NONE
+								     : DELEGATION_UNKNOWN };
 	int best = 0;
 	size_t i;
 
@@ -43,17 +66,21 @@ enum delegation delegation_from_json(const char *json, uint64_t now_us, struct p
 
 		if (!parse_entry(entry, &prefix) || is_over(entry, "ValidLifetimeUSec", now_us))
 			continue;
-		rank = prefix.len > max_len			     ? 1
-		       : !preferred				     ? 2
-		       : current.len && !prefix_cmp(prefix, current) ? 4
-								     : 3;
+		rank = prefix.len > max_len	   ? 1
+		       : !preferred		   ? 2
+		       : is_in_use(in_use, prefix) ? 4
+						   : 3;
 		if (rank > best) {
 			best = rank;
-			*ret = prefix;
+			word = (struct delegation_word){ DELEGATION_FOUND, prefix,
+							 valid_until(entry) };
 		}
 	}
+	if (word.said == DELEGATION_NONE && in_use.said == DELEGATION_FOUND &&
+	    in_use.until_us > now_us && awaits_lease(root))
+		word.said = DELEGATION_UNKNOWN;
 	json_decref(root);
-	return best ? DELEGATION_FOUND : known ? DELEGATION_NONE : DELEGATION_UNKNOWN;
+	return word;
 }
 
 static void see_end(json_t *entry, const char *key, uint64_t now_us, uint64_t *end_us)

@@ -390,6 +390,11 @@ static void write_nat(const struct site *site, FILE *f)
 		/* Most new flows come from inside, and have nothing to look up here. */
 		fprintf(f, "add rule ip nat prerouting iifname \"%s\" accept\n",
 			config->lan.interface);
+		/*
+		 * The leased address may be a mapped one. Sent inside, an answer of DHCP also
+		 * makes a flow that keeps the router from hearing the answers to its renewals.
+		 */
+		fputs("add rule ip nat prerouting udp sport 67 udp dport 68 accept\n", f);
 		fputs("add rule ip nat prerouting dnat to iifname . ip daddr map @inbound\n", f);
 	}
 

@@ -1,29 +1,23 @@
 #include "networkd.h"
 
-#include "fileio.h"
 #include "library.h"
 #include "log.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
 #include <systemd/sd-bus.h>
 
 #define TIMEOUT_US 2000000
-#define NAME_PATH RUN_DIR "/networkd"
 
 #define FUNCTIONS(f)                                                                               \
 	f(sd_bus_open_system) f(sd_bus_message_new_method_call) f(sd_bus_message_set_auto_start)   \
 		f(sd_bus_message_append) f(sd_bus_call) f(sd_bus_message_read)                     \
 			f(sd_bus_message_unref) f(sd_bus_error_free) f(sd_bus_process)             \
-				f(sd_bus_wait) f(sd_bus_is_ready) f(sd_bus_close_unref)            \
-					f(sd_bus_message_get_sender)
+				f(sd_bus_wait) f(sd_bus_is_ready) f(sd_bus_close_unref)
 
 struct networkd {
 	struct library library;
 	sd_bus *bus;
 	bool tried;
-	char name[64]; /* of who answered last, on the bus */
 	FUNCTIONS(LIBRARY_DECLARE)
 };
 
@@ -90,29 +84,6 @@ void networkd_close(struct networkd *n)
 	free(n);
 }
 
-/*
- * Whether the networkd of that name has been there for less than NETWORKD_GRACE_US. Who it
- * is, and since when, is kept from run to run; the first that is ever seen counts as old.
- */
-static bool is_young(const char *name)
-{
-	_cleanup_(freep) char *known = NULL;
-	uint64_t now_us = clock_us(CLOCK_BOOTTIME), since_us = 0;
-	struct fault fault = {};
-	char line[128];
-	size_t len = strlen(name);
-
-	if (file_read(NAME_PATH, &known) == 0) {
-		bool same = strncmp(known, name, len) == 0 && known[len] == ' ';
-
-		since_us = same ? strtoull(known + len, NULL, 10) : now_us;
-	}
-	snprintf(line, sizeof(line), "%s %" PRIu64 "\n", name, since_us);
-	if (file_write_if_changed(NAME_PATH, line, &fault) < 0)
-		log_event(LOG_WARNING, "networkd", "%s", fault.text);
-	return since_us && now_us < since_us + NETWORKD_GRACE_US;
-}
-
 /* One call of the manager about a link. The answer is the caller's. */
 static int call_manager(struct networkd *n, const char *method, unsigned ifindex,
 			sd_bus_message **ret, struct fault *fault)
@@ -151,7 +122,6 @@ char *networkd_describe(struct networkd *n, unsigned ifindex)
 		log_event(LOG_DEBUG, "networkd", "networkd does not answer: %s", fault.text);
 		return NULL;
 	}
-	snprintf(n->name, sizeof(n->name), "%s", n->sd_bus_message_get_sender(answer));
 	if (n->sd_bus_message_read(answer, "s", &json) >= 0)
 		copy = strdup(json);
 	n->sd_bus_message_unref(answer);
@@ -169,21 +139,11 @@ int networkd_command(struct networkd *n, const char *method, unsigned ifindex, s
 }
 
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
-					   struct prefix current, unsigned max_len)
+					   struct delegation_word in_use, unsigned max_len)
 {
 	_cleanup_(freep) char *json = networkd_describe(networkd, ifindex);
-	struct delegation_word word = {};
-	bool young;
 
 	if (!json)
-		return word;
-
-	/* Each time, so that its age is known when it matters. */
-	young = is_young(networkd->name);
-	word.said = delegation_from_json(json, clock_us(CLOCK_BOOTTIME), current, max_len,
-					 &word.prefix);
-	/* After a restart, the lease has yet to be confirmed. */
-	if (word.said == DELEGATION_NONE && young && current.len > 0)
-		word.said = DELEGATION_UNKNOWN;
-	return word;
+		return (struct delegation_word){};
+	return delegation_from_json(json, clock_us(CLOCK_BOOTTIME), in_use, max_len);
 }

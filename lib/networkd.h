@@ -6,11 +6,8 @@
 #include "fault.h"
 #include "prefix.h"
 
-/* DHCPv6 takes seconds to have its lease confirmed after a restart of networkd. */
-#define NETWORKD_GRACE_US 30000000
-
 enum delegation {
-	DELEGATION_UNKNOWN, /* networkd can't tell: it is not there, or has only just come */
+	DELEGATION_UNKNOWN, /* networkd is not there to ask, or does not know itself yet */
 	DELEGATION_NONE,    /* it is, and there is no prefix */
 	DELEGATION_FOUND,
 };
@@ -18,6 +15,7 @@ enum delegation {
 struct delegation_word {
 	enum delegation said;
 	struct prefix prefix; /* with DELEGATION_FOUND */
+	uint64_t until_us;    /* and then: CLOCK_BOOTTIME at its end; UINT64_MAX: none is known */
 };
 
 struct networkd;
@@ -32,13 +30,15 @@ static inline void networkd_closep(struct networkd **networkd)
 }
 
 /*
- * The link's delegation that fits max_len bits: `current` while it is offered and
+ * The link's delegation that fits max_len bits: the one in use while it is offered and
  * preferred, else the first preferred one, else the first valid one. When all are longer
- * than max_len, the first of them, for npt_check() to refuse by its name. While networkd has
- * been there for less than NETWORKD_GRACE_US, there being none says nothing against `current`.
+ * than max_len, the first of them, for npt_check() to refuse by its name.
+ *
+ * Where there is carrier but no DHCPv6 lease, as after networkd was restarted or told to
+ * reconfigure the link, nobody has taken away what is in use: DELEGATION_UNKNOWN until it ends.
  */
 struct delegation_word networkd_delegation(struct networkd *networkd, unsigned ifindex,
-					   struct prefix current, unsigned max_len);
+					   struct delegation_word in_use, unsigned max_len);
 
 /* All that networkd says of the link, as JSON (the caller's); NULL: nobody answers. */
 char *networkd_describe(struct networkd *networkd, unsigned ifindex);
@@ -49,8 +49,8 @@ int networkd_command(struct networkd *networkd, const char *method, unsigned ifi
 
 /* networkd_delegation(), of one answer of DescribeLink (nonsense is no answer); now_us:
  * CLOCK_BOOTTIME. Pure. */
-enum delegation delegation_from_json(const char *json, uint64_t now_us, struct prefix current,
-				     unsigned max_len, struct prefix *ret);
+struct delegation_word delegation_from_json(const char *json, uint64_t now_us,
+					    struct delegation_word in_use, unsigned max_len);
 
 /* When the next lifetime in that answer ends, on CLOCK_BOOTTIME; UINT64_MAX: none does. Pure. */
 uint64_t delegation_next_end(const char *json, uint64_t now_us);

@@ -18,8 +18,7 @@
 struct link {
 	struct networkd_watch *watch;
 	unsigned ifindex;
-	char *json;	 /* owned; the last answer; NULL: none */
-	bool had_prefix; /* this networkd has told of one */
+	char *json; /* owned; the last answer; NULL: none */
 	struct delegation_word heeded;
 	bool answered;	   /* if only that there is nobody to ask */
 	bool again;	   /* it has changed since the question was put */
@@ -34,14 +33,13 @@ struct networkd_watch {
 	sd_event_source *reconnect, *wake;
 	struct link **links; /* owned, each and the array: open questions point to them */
 	size_t n_links;
-	uint64_t came_us; /* when networkd appeared, or we did: both may have been restarted */
 };
 
 /* ---- asking ---- */
 
 static void link_ask(struct link *link);
 
-/* Lifetimes and the grace end without a signal. */
+/* Lifetimes end without a signal. */
 static int on_wake(sd_event_source *source, uint64_t when, void *arg)
 {
 	struct networkd_watch *watch = arg;
@@ -142,7 +140,7 @@ static void forget_words(struct networkd_watch *watch)
 		struct link *link = watch->links[i];
 
 		link->call = sd_bus_slot_unref(link->call);
-		link->answered = link->again = link->had_prefix = false;
+		link->answered = link->again = false;
 		free(link->json);
 		link->json = NULL;
 	}
@@ -157,10 +155,8 @@ static int on_owner(sd_bus_message *signal, void *arg, sd_bus_error *error)
 		return 0;
 	forget_words(watch);
 	log_event(LOG_DEBUG, "networkd", "networkd %s", *new ? "is there" : "has gone");
-	if (!*new)
-		return 0;
-	watch->came_us = clock_us(CLOCK_BOOTTIME);
-	networkd_watch_ask(watch);
+	if (*new)
+		networkd_watch_ask(watch);
 	return 0;
 }
 
@@ -266,7 +262,6 @@ int networkd_watch_new(sd_event *event, networkd_heard heard, void *arg,
 	if (!watch)
 		return -ENOMEM;
 	watch->event = event;
-	watch->came_us = clock_us(CLOCK_BOOTTIME);
 	watch->heard = heard;
 	watch->arg = arg;
 	r = sd_event_add_time(event, &watch->wake, CLOCK_BOOTTIME, UINT64_MAX, 0, on_wake, watch);
@@ -349,35 +344,34 @@ int networkd_watch_links(struct networkd_watch *watch, const unsigned *ifindex, 
 }
 
 static struct delegation_word link_word(struct networkd_watch *watch, struct link *link,
-					struct prefix current, unsigned max_len)
+					struct delegation_word in_use, unsigned max_len)
 {
-	struct delegation_word word = {};
 	uint64_t now = clock_us(CLOCK_BOOTTIME);
 
 	if (!link->json)
-		return word;
-	word.said = delegation_from_json(link->json, now, current, max_len, &word.prefix);
-	if (word.said == DELEGATION_FOUND)
-		link->had_prefix = true;
-	wake_at(watch, delegation_next_end(link->json, now));
-	if (word.said == DELEGATION_NONE && !link->had_prefix &&
-	    now < watch->came_us + NETWORKD_GRACE_US) {
-		wake_at(watch, watch->came_us + NETWORKD_GRACE_US);
 		return (struct delegation_word){};
-	}
-	return word;
+	wake_at(watch, delegation_next_end(link->json, now));
+	if (in_use.said == DELEGATION_FOUND && in_use.until_us > now)
+		wake_at(watch, in_use.until_us);
+	return delegation_from_json(link->json, now, in_use, max_len);
+}
+
+static bool is_same(struct delegation_word a, struct delegation_word b)
+{
+	return a.said == b.said && prefix_cmp(a.prefix, b.prefix) == 0;
 }
 
 struct delegation_word networkd_watch_news(struct networkd_watch *watch, unsigned ifindex,
-					   struct prefix current, unsigned max_len)
+					   struct delegation_word in_use, unsigned max_len)
 {
 	struct link *link = find(watch, ifindex);
 	struct delegation_word word = {};
 
 	if (!link)
 		return word;
-	word = link_word(watch, link, current, max_len);
-	if (word.said == link->heeded.said && prefix_cmp(word.prefix, link->heeded.prefix) == 0)
+	word = link_word(watch, link, in_use, max_len);
+	/* Of what is in use, the end is news. */
+	if (is_same(word, link->heeded) && !is_same(word, in_use))
 		return (struct delegation_word){};
 	return word;
 }

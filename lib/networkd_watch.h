@@ -30,13 +30,12 @@ void networkd_watch_ask(struct networkd_watch *watch);
 
 /*
  * What networkd says of that link, as of now, and did not say when it was last heeded;
- * current and max_len as for networkd_delegation(). DELEGATION_UNKNOWN when there is nothing new:
- * what somebody gave to update-npt stands until there is. Also until networkd has been heard, while
- * it is away, and while one that has just come, or was there when we came, may still wait for its
- * lease: its restart is no loss.
+ * in_use and max_len as for networkd_delegation(). DELEGATION_UNKNOWN when there is nothing new:
+ * what somebody gave to update-npt stands until there is. Also until networkd has been heard, and
+ * while it is away.
  */
 struct delegation_word networkd_watch_news(struct networkd_watch *watch, unsigned ifindex,
-					   struct prefix current, unsigned max_len);
+					   struct delegation_word in_use, unsigned max_len);
 
 /* The news has been acted on. */
 void networkd_watch_heed(struct networkd_watch *watch, unsigned ifindex,

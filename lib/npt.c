@@ -3,6 +3,7 @@
 #include "fileio.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define STATE_PATH RUN_DIR "/prefixes"
@@ -71,19 +72,39 @@ int npt_check_others(const struct config *config, const struct npt_state *npt, s
 	return 0;
 }
 
-/* One line: "WAN PREFIX". Lines of WANs that are no longer configured are passed over. */
+int npt_state_new(size_t n_wans, struct npt_state *ret)
+{
+	struct npt_state npt = {
+		.delegated = calloc(n_wans, sizeof(*npt.delegated)),
+		.until_us = calloc(n_wans, sizeof(*npt.until_us)),
+		.refused = calloc(n_wans, sizeof(*npt.refused)),
+	};
+
+	if (!npt.delegated || !npt.until_us || !npt.refused) {
+		npt_state_done(&npt);
+		return -ENOMEM;
+	}
+	*ret = npt;
+	return 0;
+}
+
+/* One line: "WAN PREFIX [UNTIL]". Lines of WANs that are no longer configured are passed over. */
 static void read_line(const struct config *config, char *line, struct npt_state *npt)
 {
-	char *name = strsep(&line, " ");
+	char *name = strsep(&line, " "), *text = strsep(&line, " ");
+	uint64_t until_us = line ? strtoull(line, NULL, 10) : UINT64_MAX;
 	struct fault ignored = {};
 	struct prefix prefix;
 
-	if (!line || prefix_parse(line, AF_INET6, &prefix) < 0)
+	if (!text || prefix_parse(text, AF_INET6, &prefix) < 0)
 		return;
-	for (size_t i = 0; i < config->n_wans; i++)
-		if (strcmp(config->wans[i].name, name) == 0 &&
-		    npt_check(config, name, prefix, &ignored) == 0)
-			npt->delegated[i] = prefix;
+	for (size_t i = 0; i < config->n_wans; i++) {
+		if (strcmp(config->wans[i].name, name) != 0 ||
+		    npt_check(config, name, prefix, &ignored) < 0)
+			continue;
+		npt->delegated[i] = prefix;
+		npt->until_us[i] = until_us;
+	}
 }
 
 int npt_state_read(const struct config *config, struct npt_state *ret, struct fault *fault)
@@ -93,9 +114,9 @@ int npt_state_read(const struct config *config, struct npt_state *ret, struct fa
 	char *rest;
 	int r;
 
-	npt.delegated = calloc(config->n_wans, sizeof(*npt.delegated));
-	if (!npt.delegated)
-		return -ENOMEM;
+	r = npt_state_new(config->n_wans, &npt);
+	if (r < 0)
+		return r;
 
 	r = file_read(STATE_PATH, &text);
 	if (r < 0 && r != -ENOENT)
@@ -117,10 +138,14 @@ int npt_state_write(const struct config *config, const struct npt_state *npt, st
 
 	if (!f)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->n_wans; i++)
-		if (npt->delegated[i].len > 0)
-			fprintf(f, "%s %s\n", config->wans[i].name,
-				prefix_str(npt->delegated[i]).s);
+	for (size_t i = 0; i < config->n_wans; i++) {
+		if (npt->delegated[i].len == 0)
+			continue;
+		fprintf(f, "%s %s", config->wans[i].name, prefix_str(npt->delegated[i]).s);
+		if (npt->until_us[i] < UINT64_MAX)
+			fprintf(f, " %" PRIu64, npt->until_us[i]);
+		putc('\n', f);
+	}
 	if (fclose(f) != 0)
 		return -ENOMEM;
 

@@ -5,14 +5,21 @@
 
 #include "config.h"
 
-/* len 0: the WAN has none. By the WAN's index. */
+/* By the WAN's index; all owned. */
 struct npt_state {
-	struct prefix *delegated; /* owned */
+	struct prefix *delegated; /* len 0: the WAN has none */
+	uint64_t *until_us;	  /* CLOCK_BOOTTIME at its end; UINT64_MAX: none is known */
+	struct prefix *refused;	  /* what came in this run and can't be used; NULL: nothing */
 };
+
+/* For so many WANs, none with a prefix. 0 or -ENOMEM. */
+int npt_state_new(size_t n_wans, struct npt_state *ret);
 
 static inline void npt_state_done(struct npt_state *npt)
 {
 	free(npt->delegated);
+	free(npt->until_us);
+	free(npt->refused);
 	*npt = (struct npt_state){};
 }
 

@@ -3,26 +3,41 @@
 #include <errno.h>
 #include <string.h>
 
+struct delegation_word npt_in_use(const struct npt_state *npt, size_t wan)
+{
+	if (npt->delegated[wan].len == 0)
+		return (struct delegation_word){ .said = DELEGATION_NONE };
+	return (struct delegation_word){ DELEGATION_FOUND, npt->delegated[wan],
+					 npt->until_us[wan] };
+}
+
 static struct delegation_word ask(const struct config *config, struct networkd *networkd,
-				  size_t wan, struct prefix kept)
+				  size_t wan, const struct npt_state *npt)
 {
 	unsigned ifindex = if_nametoindex(config->wans[wan].interface);
 
 	/* Of a link that is not there, what it had last time still stands. */
-	return ifindex ? networkd_delegation(networkd, ifindex, kept, config->lan.prefix6.len)
+	return ifindex ? networkd_delegation(networkd, ifindex, npt_in_use(npt, wan),
+					     config->lan.prefix6.len)
 		       : (struct delegation_word){};
 }
 
-static void heed(struct delegation_word word, struct prefix *delegated)
+static void use(struct npt_state *npt, size_t wan, struct prefix prefix, uint64_t until_us)
+{
+	npt->delegated[wan] = prefix;
+	npt->until_us[wan] = until_us;
+}
+
+static void heed(struct delegation_word word, struct npt_state *npt, size_t wan)
 {
 	switch (word.said) {
 	case DELEGATION_UNKNOWN:
 		break;
 	case DELEGATION_NONE:
-		*delegated = (struct prefix){};
+		use(npt, wan, (struct prefix){}, 0);
 		break;
 	case DELEGATION_FOUND:
-		*delegated = word.prefix;
+		use(npt, wan, word.prefix, word.until_us);
 		break;
 	}
 }
@@ -43,8 +58,7 @@ int npt_resolve(const struct config *config, const struct npt_request *request,
 	_cleanup_(networkd_closep) struct networkd *networkd = networkd_open();
 	_cleanup_(npt_state_done) struct npt_state npt = {};
 
-	npt.delegated = calloc(config->n_wans, sizeof(*npt.delegated));
-	if (!npt.delegated || !networkd)
+	if (!networkd || npt_state_new(config->n_wans, &npt) < 0)
 		return -ENOMEM;
 
 	for (size_t i = 0; i < config->n_wans; i++) {
@@ -53,22 +67,27 @@ int npt_resolve(const struct config *config, const struct npt_request *request,
 		if (config->lan.prefix6.len == 0 || wan->masquerade6 ||
 		    wan->gateway_mode[IPV6] == GATEWAY_NONE)
 			continue;
-		npt.delegated[i] = wan->fixed6 ? wan->prefix6 : kept->delegated[i];
+		if (wan->fixed6)
+			use(&npt, i, wan->prefix6, UINT64_MAX);
+		else
+			use(&npt, i, kept->delegated[i], kept->until_us[i]);
 		if (request->heard && !wan->fixed6)
-			heed(request->heard[i], &npt.delegated[i]);
+			heed(request->heard[i], &npt, i);
 		if (!request->ask || (request->only && request->only != wan))
 			continue;
 		if (request->prefix.len > 0)
-			npt.delegated[i] = request->prefix;
+			use(&npt, i, request->prefix, UINT64_MAX);
 		else if (!wan->fixed6)
-			heed(ask(config, networkd, i, npt.delegated[i]), &npt.delegated[i]);
+			heed(ask(config, networkd, i, &npt), &npt, i);
 	}
 	/* Who had a prefix keeps it; who comes with the same one is refused. */
 	for (size_t i = 0; i < config->n_wans; i++) {
 		bool same = prefix_cmp(npt.delegated[i], kept->delegated[i]) == 0;
 
-		if (!is_usable(config, &npt, i, same, bad))
-			npt.delegated[i] = (struct prefix){};
+		if (is_usable(config, &npt, i, same, bad))
+			continue;
+		npt.refused[i] = npt.delegated[i];
+		npt.delegated[i] = (struct prefix){};
 	}
 
 	*ret = TAKE(npt);

@@ -18,6 +18,9 @@ struct npt_request {
 	const struct delegation_word *heard; /* news from networkd by the WAN's index; or NULL */
 };
 
+/* The WAN's prefix as networkd would tell of it. */
+struct delegation_word npt_in_use(const struct npt_state *npt, size_t wan);
+
 /*
  * kept: those of the last run. A prefix that can't be used is left out and named in
  * *bad, the first of several. 0 or -ENOMEM.

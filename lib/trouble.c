@@ -1,6 +1,7 @@
 #include "trouble.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Of a list of targets, that many are named. */
 #define NAMED 3
@@ -71,6 +72,23 @@ static bool masquerades(const struct trouble_view *view)
 				    : npt_masquerades(view->config, view->npt, view->wan);
 }
 
+/* What the ISP delegates can't be used; the reason says what it is. */
+static bool find_refused(const struct trouble_view *view, FILE *f)
+{
+	const struct npt_state *npt = view->npt;
+	const char *name = conf_of(view)->name;
+	struct fault why = {};
+
+	if (view->family == IPV4 || masquerades(view) || !npt->refused ||
+	    npt->refused[view->wan].len == 0 ||
+	    (npt_check(view->config, name, npt->refused[view->wan], &why) == 0 &&
+	     npt_check_others(view->config, npt, view->wan, npt->refused[view->wan], &why) == 0))
+		return false;
+	/* Without the WAN's name, which the line has already. */
+	fprintf(f, "the delegated prefix can't be used: %s", why.text + strlen(name) + 2);
+	return true;
+}
+
 static bool find_translation(const struct trouble_view *view, FILE *f)
 {
 	const struct wan_conf *conf = conf_of(view);
@@ -81,9 +99,10 @@ static bool find_translation(const struct trouble_view *view, FILE *f)
 		return false;
 	if (view->family == IPV6 && !conf->masquerade6)
 		fprintf(f,
-			"no delegated prefix: see `networkctl status %s`; `update-npt %s PREFIX` "
-			"for now",
-			conf->interface, conf->interface);
+			/* With a lease that came without one, networkd never asks again. */
+			"no delegated prefix: see `networkctl status %s`; `networkctl reconfigure "
+			"%s` asks anew; `update-npt %s PREFIX` for now",
+			conf->interface, conf->interface, conf->interface);
 	else
 		fprintf(f, "no IPv%c address to masquerade behind: see `networkctl status %s`",
 			digit(view), conf->interface);
@@ -284,8 +303,8 @@ int trouble_describe(const struct trouble_view *view, char **ret)
 {
 	/* What comes first explains what comes after it. */
 	static trouble_finder *const finders[] = {
-		find_link,    find_gateway,  find_translation,	 find_no_targets,
-		find_failure, find_fallback, find_single_target,
+		find_link,	 find_gateway, find_refused,  find_translation,
+		find_no_targets, find_failure, find_fallback, find_single_target,
 	};
 	_cleanup_(freep) char *text = NULL;
 	bool found = false;

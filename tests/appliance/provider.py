@@ -186,6 +186,13 @@ class Provider(Isp):
             lease.unlink()
         self.dhcp6.start()
 
+    def lease4(self, address):
+        """Gives this IPv4 address, with its length, to who asks or renews from now on, and refuses the one before."""
+        self.dhcp4.stop()
+        self.wan.address4 = address
+        self.ip(topology.isp_addresses(self.wan))
+        self.dhcp4.start()
+
     def _configure4(self):
         one = self.wan
         network = topology.network4(one)
@@ -193,7 +200,8 @@ class Provider(Isp):
         self._kea("Dhcp4", {
             **self.lifetimes4, "authoritative": True,
             "interfaces-config": {"interfaces": ["mwan"], "dhcp-socket-type": "raw"},
-            "subnet4": [{"id": 1, "subnet": network, "interface": "mwan", "pools": [{"pool": f"{own} - {own}"}],
+            "subnet4": [{"id": 1, "subnet": network, "interface": "mwan", "pools": [{"pool": network}],
+                         "reservations": [{"hw-address": f"02:00:00:00:01:{one.mark:02x}", "ip-address": own}],
                          "option-data": [{"name": "routers", "data": one.gateway4}]}]})
 
     def _configure6(self):

@@ -255,6 +255,9 @@ def test_before_it_is_configured_a_machine_is_left_as_debian_has_it(make_applian
     assert lab.router.booted() == "running" and lab.router.failed() == []
     assert warnings(lab)[1] == []
     assert lines(lab, "sh", "-c", "systemctl is-active mwan-health mwan-update-routes; true") == ["inactive"] * 2
+    # Debian leaves nftables.service off.
+    assert lab.router.ruleset() == ""
+    lab.router.run("systemctl", "enable", "--now", "nftables")
     assert "table inet filter" in lab.router.ruleset() and "outbound" not in lab.router.ruleset()
     lab.router.run("systemctl", "stop", "nftables")
     assert lab.router.ruleset() == ""

@@ -11,7 +11,8 @@ import lab as laboratory
 import wans
 from lab import Lab
 
-PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace"]
+PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace", "wpa-action",
+            "bringup-att-vlan"]
 
 
 def pytest_sessionstart(session):

@@ -256,7 +256,7 @@ class Lab:
 
     def _router_setup(self):
         """What stands in for networkd: [(namespace, lines for `ip`, ruleset)]."""
-        topology.apply_sysctls(self.router, topology.sysctl_files(self.destdir))
+        topology.apply_sysctls(self.router)
         return [(self.router, topology.router(self.wans), None)]
 
     def _begin(self):

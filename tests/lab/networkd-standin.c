@@ -3,7 +3,7 @@
  * that tests write: DIR/INDEX.json is the answer for that interface, DIR/error
  * makes every call fail, DIR/delay holds milliseconds to wait before answering.
  * RenewLink and ReconfigureLink are noted in DIR/calls; with the latter, DIR/INDEX.next,
- * where there is one, becomes the answer.
+ * where there is one, becomes the answer; with DIR/refuse, both are denied.
  * They are read at each call. A line on stdout says that the name is taken.
  *
  * A line "INDEX INTERFACE PROPERTY VALUE" on stdin is signalled as that property of that link

@@ -11,7 +11,8 @@ import struct
 from collections import Counter
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-IFA_ADDRESS, IFA_LOCAL, IFA_PROTO = 1, 2, 11
+RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWRULE, RTM_DELRULE = 24, 25, 32, 33
+IFA_ADDRESS, IFA_LOCAL, IFA_PROTO, FRA_PROTOCOL = 1, 2, 11, 21
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE, NLM_F_EXCL = 1, 4, 0x300, 0x400, 0x200
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
@@ -96,11 +97,11 @@ def forget_flows(namespace):
     _request(namespace, CT_DELETE, NLM_F_ACK, struct.pack("=BBH", 0, 0, 0), NETLINK_NETFILTER)
 
 
-def tracks(namespace, prefix):
-    """How many tracked flows have an address that begins with the prefix's whole bytes."""
-    network = ipaddress.ip_network(prefix)
-    start = network.network_address.packed[:network.prefixlen // 8]
-    return sum(start in body for body in _flows(namespace, network.version))
+def tracks(namespace, *prefixes):
+    """How many tracked flows have, for each of these prefixes, an address that begins with its whole bytes."""
+    networks = [ipaddress.ip_network(prefix) for prefix in prefixes]
+    starts = [network.network_address.packed[:network.prefixlen // 8] for network in networks]
+    return sum(all(start in body for start in starts) for body in _flows(namespace, networks[0].version))
 
 
 def marked(namespace, family, mark):
@@ -114,6 +115,17 @@ def _flows(namespace, family):
     number = socket.AF_INET if family == 4 else socket.AF_INET6
     found = _request(namespace, CT_GET, NLM_F_DUMP, struct.pack("=BBH", number, 0, 0), NETLINK_NETFILTER)
     return [body for _, body in found]
+
+
+def owner_of(kind, body):
+    """The protocol number in an event about an address, a route or a rule; None of anything else."""
+    if kind in (RTM_NEWADDR, RTM_DELADDR):
+        return attributes(body[8:]).get(IFA_PROTO, b"\0")[0]
+    if kind in (RTM_NEWROUTE, RTM_DELROUTE):
+        return body[5]
+    if kind in (RTM_NEWRULE, RTM_DELRULE):
+        return attributes(body[12:]).get(FRA_PROTOCOL, b"\0")[0]
+    return None
 
 
 class Monitor:
@@ -139,14 +151,25 @@ class Monitor:
         self.route.close()
         self.nftables.close()
 
-    def events(self):
-        """The events since the last call, counted: {"route 24": 3} is RTM_NEWROUTE three times; empty is silence."""
-        found = Counter()
-        for name, sock in (("route", self.route), ("nftables", self.nftables)):
-            while True:
-                try:
-                    data = sock.recv(1 << 20, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    break
-                found.update(f"{name} {kind}" for kind, _ in messages(data))
+    def events(self, owner=None):
+        """
+        The events since the last call, counted: {"route 24": 3} is RTM_NEWROUTE three times; empty is silence.
+        With an owner, of addresses, routes and rules only those with this protocol, and of others those of nftables.
+        """
+        found = Counter(f"route {kind}" for kind, body in self.routing()
+                        if owner is None or owner_of(kind, body) == owner)
+        found.update(f"nftables {kind}" for kind, _ in self._drain(self.nftables))
         return dict(found)
+
+    def routing(self):
+        """The (type, payload) of each event since the last call but those of nftables."""
+        return self._drain(self.route)
+
+    @staticmethod
+    def _drain(sock):
+        while True:
+            try:
+                data = sock.recv(1 << 20, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            yield from messages(data)

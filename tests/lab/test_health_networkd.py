@@ -63,7 +63,7 @@ def test_a_prefix_that_changes_is_followed_and_nothing_of_the_old_is_left(auto):
 def test_a_prefix_that_expires_takes_its_wan_out_and_the_other_carries(auto):
     lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
     bus.renumber("enatt0.3242", ATT, valid=-1)
-    daemon.wait(lambda: prefixes(daemon) == {"webpass": WEBPASS}, 35, "webpass alone")
+    daemon.wait(lambda: prefixes(daemon) == {"webpass": WEBPASS}, SOON, "webpass alone")
     assert lab.shares(shares(lab)) == {"webpass": 40}
     assert daemon.family("att", "ipv4")["eligible"]
     bus.renumber("enatt0.3242", ATT)
@@ -77,7 +77,8 @@ def test_a_prefix_that_is_too_small_concerns_its_wan_only(auto):
     bus.renumber("enwebpass0", NEW)
     daemon.wait(lambda: prefixes(daemon) == {"webpass": NEW}, SOON, "the other's new one")
     result = lab.router.run("health-check", "--status")
-    assert "not in force" not in result.out and "att IPv6: " in result.out, result
+    assert "not in force" not in result.out, result
+    assert "att IPv6: the delegated prefix can't be used: prefix 2600:1700:2f71:c80::/64 is a /64" in result.out, result
     assert "/64" not in daemon.notified("STATUS")[-1] and len(daemon.said("/64")) < 3, daemon.log()
 
 
@@ -96,6 +97,36 @@ def test_networkd_restarting_loses_nothing(auto):
     assert prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}
 
 
+def test_a_link_that_networkd_reconfigures_keeps_its_prefix(auto):
+    """It forgets the lease and asks for one again, which takes seconds."""
+    lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
+    before = lab.router.snapshot()
+    flows = udp_flows(lab.client, 60, SERVERS6)
+    assert None not in answers(flows)
+    with Load(flows, rounds_per_second=100) as load:
+        for client in (None, {"DUID": [0, 4]}):
+            bus.describe("enatt0.3242", client)
+            bus.announce("enatt0.3242")
+            time.sleep(0.5)
+        bus.renumber("enatt0.3242", ATT)
+        time.sleep(0.5)
+    close_all(flows)
+    assert load.lost == {} and load.moved == set()
+    daemon.wait_snapshot(before)
+
+
+def test_a_prefix_ends_in_time_while_networkd_has_no_lease(auto):
+    lab, bus, daemon = auto(webpass=WEBPASS)
+    bus.renumber("enatt0.3242", ATT, valid=3)
+    daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, 2, "both")
+    bus.describe("enatt0.3242", {"DUID": [0, 4]})
+    bus.announce("enatt0.3242")
+    time.sleep(1)
+    assert prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}
+    daemon.wait(lambda: prefixes(daemon) == {"webpass": WEBPASS}, SOON, "webpass alone")
+    assert lab.shares(shares(lab)) == {"webpass": 40}
+
+
 def test_networkd_and_the_daemon_restarting_together_lose_nothing(auto):
     """A daemon that has just started knows the prefix, too, that networkd does not tell yet."""
     lab, bus, daemon = auto(att=ATT, webpass=WEBPASS)
@@ -104,9 +135,9 @@ def test_networkd_and_the_daemon_restarting_together_lose_nothing(auto):
     assert None not in answers(flows)
     with Load(flows, rounds_per_second=50) as load:
         daemon.stop()
-        for one in lab.wans:
-            bus.delegate(one.interface)
         bus.stop()
+        for one in lab.wans:
+            bus.describe(one.interface, {"DUID": [0, 4]})
         bus.start()
         daemon = lab.daemon()
         time.sleep(2)

@@ -1,11 +1,13 @@
 """Services behind OPNsense are reached on each WAN, by each of its addresses."""
 
+import socket
+
 import pytest
 
 import wans
 from icmp import ping
 from lab import CLIENT4, CLIENT6, CLIENT2_6, FORWARDED, SERVERS6, STRANGER4, STRANGER6, Lab
-from traffic import PORT, TcpFlow, UdpFlow, refused
+from traffic import PORT, TcpFlow, UdpFlow, readable, refused
 
 HOSTS6 = [CLIENT6, "3d06:bad:b01::2", "3d06:bad:b01::ffff:ffff", "3d06:bad:b01:7:1234:5678:9abc:def0",
           "3d06:bad:b01:f:ffff:ffff:ffff:fffe"]
@@ -75,6 +77,21 @@ def test_the_dhcpv6_address_stays_the_routers(lab, name):
     """Without hairpin6 it is the router that answers a ping there, and nothing is forwarded."""
     assert ping(lab.internet, lab.wan(name).address6, STRANGER6)
     assert refused(lab.internet, lab.wan(name).address6, STRANGER6, seconds=0.3)
+
+
+@NAMES
+def test_answers_of_dhcp_stay_the_routers(lab, name):
+    """An offer may be for an address that is mapped, and is not on the interface yet."""
+    def sent(port):
+        with lab.internet.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind((STRANGER4, port))
+            server.sendto(b"x", (public, 68))
+        return readable(inside, 0.3)
+    with lab.opnsense.socket(socket.AF_INET, socket.SOCK_DGRAM) as inside:
+        inside.bind(("", 68))
+        for public in lab.wan(name).public4[:2]:
+            assert not sent(67)
+            assert sent(66) and inside.recv(1) == b"x"
 
 
 def test_other_hosts_of_the_lan_are_reached_too(lab):

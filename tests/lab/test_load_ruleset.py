@@ -43,11 +43,11 @@ def test_after_a_boot_one_load_brings_everything_up(bare):
 
 
 def test_i5_loading_again_loses_nothing(lab):
-    flows = udp_flows(lab.client, 80, SERVERS4 + SERVERS6)
+    flows = udp_flows(lab.client, 40, SERVERS4 + SERVERS6)
     answers(flows)
     streams = [TcpFlow(lab.client, server) for server in SERVERS4 + SERVERS6]
     before = lab.router.snapshot()
-    with Load(flows, rounds_per_second=100) as traffic:
+    with Load(flows, rounds_per_second=30) as traffic:
         for _ in range(5):
             load(lab)
             assert all(stream.echo("x") == "x" for stream in streams)
@@ -58,10 +58,10 @@ def test_i5_loading_again_loses_nothing(lab):
 
 def test_i5_loading_again_beside_the_daemon_loses_nothing(watch):
     lab, daemon = watch()
-    flows = udp_flows(lab.client, 80, SERVERS4 + SERVERS6)
+    flows = udp_flows(lab.client, 40, SERVERS4 + SERVERS6)
     answers(flows)
     before = lab.router.snapshot()
-    with Load(flows, rounds_per_second=100) as traffic:
+    with Load(flows, rounds_per_second=30) as traffic:
         for _ in range(5):
             load(lab)
     close_all(flows)
@@ -80,7 +80,8 @@ def test_what_was_missing_is_brought_back(lab):
 
 # Rules that were kept
 
-@pytest.mark.parametrize("stale", ["add rule inet filter no_such_chain accept\n", "nonsense {\n", "add map inet mangle share4"])
+@pytest.mark.parametrize("stale", ["add rule inet filter no_such_chain accept\n", "nonsense {\n",
+                                   "add map inet mangle share4"])
 def test_kept_rules_that_do_not_fit_are_written_anew(lab, stale):
     before = lab.router.snapshot()
     lab.router.write(f"{KEPT}/mangle.nft", stale)
@@ -130,7 +131,7 @@ def test_i5_a_broken_base_leaves_what_is_in_force(lab):
     flows = udp_flows(lab.client, 40, SERVERS4 + SERVERS6)
     answers(flows)
     before = lab.router.snapshot()
-    with Load(flows, rounds_per_second=100) as traffic:
+    with Load(flows, rounds_per_second=30) as traffic:
         mended = break_base(lab)
         assert load(lab, check=False).code == 1
         assert difference(before, lab.router.snapshot()) == []

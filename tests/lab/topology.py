@@ -206,16 +206,12 @@ addr add fd00:50::10/64 dev eth0 nodad
 """
 
 
-def sysctl_files(destdir):
-    """The build's sysctl.d file, or the one in the source."""
-    installed = [f for place in ("etc", "usr/lib", "usr/local/lib")
-                 for f in glob.glob(os.path.join(destdir, place, "sysctl.d", "*mwan*.conf"))]
-    return installed or [os.path.join(os.path.dirname(__file__), "../../conf/sysctl.d/60-mwan.conf")]
+SYSCTLS = os.path.join(os.path.dirname(__file__), "../../conf/sysctl.d/60-mwan.conf")
 
 
-def apply_sysctls(namespace, files):
+def apply_sysctls(namespace):
     """What systemd-sysctl does: keys with globs, and "-key" taking a key out of them."""
-    lines = [line.split("#")[0].strip() for file in files for line in open(file, encoding="utf-8")]
+    lines = [line.split("#")[0].strip() for line in open(SYSCTLS, encoding="utf-8")]
     excluded = {_slashes(line[1:]) for line in lines if line.startswith("-") and "=" not in line}
     with namespace.entered():
         for line in lines:

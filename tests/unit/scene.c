@@ -55,7 +55,7 @@ void scene_make(struct scene *scene, const char *name)
 	ck_assert_uint_le(n, ARRAY_SIZE(addresses));
 	scene->facts.n_wans = n;
 	scene->facts.wans = calloc(n, sizeof(*scene->facts.wans));
-	scene->npt.delegated = calloc(n, sizeof(*scene->npt.delegated));
+	ck_assert_int_eq(npt_state_new(n, &scene->npt), 0);
 	scene->verdicts.v = calloc(n, sizeof(*scene->verdicts.v));
 
 	make_link(&scene->facts.lan, 10, scene->config.lan.interface, "10.250.250.1/29",

@@ -8,15 +8,27 @@
 
 static struct prefix got;
 
+static struct delegation_word in_use(const char *prefix, uint64_t until_us)
+{
+	return (struct delegation_word){ DELEGATION_FOUND, a_prefix(prefix), until_us };
+}
+
 static enum delegation ask(const char *prefixes, const char *current)
 {
+	struct delegation_word word = {};
 	_cleanup_(freep) char *json = NULL;
-	struct prefix in_use = {};
 
 	if (current)
-		in_use = a_prefix(current);
+		word = in_use(current, UINT64_MAX);
 	ck_assert_int_gt(asprintf(&json, "{\"DHCPv6Client\":{\"Prefixes\":[%s]}}", prefixes), 0);
-	return delegation_from_json(json, NOW, in_use, 60, &got);
+	word = delegation_from_json(json, NOW, word, 60);
+	got = word.prefix;
+	return word.said;
+}
+
+static enum delegation said(const char *json, struct delegation_word in_use)
+{
+	return delegation_from_json(json, NOW, in_use, 60).said;
 }
 
 static void expect(const char *prefix)
@@ -43,8 +55,7 @@ START_TEST(link_without_dhcpv6_has_none)
 					       "{\"DHCPv6Client\":{\"Prefixes\":{}}}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
-		ck_assert_int_eq(delegation_from_json(answers[i], NOW, (struct prefix){}, 60, &got),
-				 DELEGATION_NONE);
+		ck_assert_int_eq(said(answers[i], (struct delegation_word){}), DELEGATION_NONE);
 }
 END_TEST
 
@@ -53,8 +64,7 @@ START_TEST(nonsense_is_no_answer)
 	static const char *const answers[] = { "", "[]", "not json", "{" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++)
-		ck_assert_int_eq(delegation_from_json(answers[i], NOW, (struct prefix){}, 60, &got),
-				 DELEGATION_UNKNOWN);
+		ck_assert_int_eq(said(answers[i], (struct delegation_word){}), DELEGATION_UNKNOWN);
 }
 END_TEST
 
@@ -62,6 +72,52 @@ START_TEST(expired_prefix_is_none)
 {
 	ck_assert_int_eq(ask(PREFIX(10, 60, VALID_UNTIL(1000)), NULL), DELEGATION_NONE);
 	ck_assert_int_eq(ask(PREFIX(10, 60, VALID_UNTIL(1001)), NULL), DELEGATION_FOUND);
+}
+END_TEST
+
+START_TEST(end_comes_with_the_prefix)
+{
+	static const char *const json = "{\"DHCPv6Client\":{\"Lease\":{},\"Prefixes\":[" PREFIX(
+		10, 60, PREFERRED_UNTIL(2000) VALID_UNTIL(3000)) "]}}";
+
+	ck_assert_uint_eq(delegation_from_json(json, NOW, (struct delegation_word){}, 60).until_us,
+			  3000);
+	ck_assert_uint_eq(
+		delegation_from_json("{\"DHCPv6Client\":{\"Prefixes\":[" PREFIX(10, 60, "") "]}}",
+				     NOW, (struct delegation_word){}, 60)
+			.until_us,
+		UINT64_MAX);
+}
+END_TEST
+
+START_TEST(prefix_in_use_stands_while_networkd_awaits_a_lease)
+{
+	static const char *const awaits[] = {
+		"{\"CarrierState\":\"carrier\",\"DHCPv6Client\":{\"DUID\":[0,4]}}",
+		"{\"CarrierState\":\"carrier\",\"DHCPv6Client\":{\"Prefixes\":[]}}",
+		"{\"CarrierState\":\"carrier\"}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(awaits); i++) {
+		ck_assert_int_eq(said(awaits[i], in_use("2001:db8:a::/60", NOW + 1)),
+				 DELEGATION_UNKNOWN);
+		ck_assert_int_eq(said(awaits[i], in_use("2001:db8:a::/60", NOW)), DELEGATION_NONE);
+		ck_assert_int_eq(said(awaits[i], (struct delegation_word){}), DELEGATION_NONE);
+	}
+}
+END_TEST
+
+START_TEST(prefix_in_use_goes_with_the_carrier_or_a_lease_without_it)
+{
+	static const char *const over[] = {
+		"{\"CarrierState\":\"no-carrier\",\"DHCPv6Client\":{\"DUID\":[0,4]}}",
+		"{\"CarrierState\":\"off\"}",
+		"{\"CarrierState\":\"carrier\",\"DHCPv6Client\":{\"Lease\":{},\"Prefixes\":[]}}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(over); i++)
+		ck_assert_int_eq(said(over[i], in_use("2001:db8:a::/60", UINT64_MAX)),
+				 DELEGATION_NONE);
 }
 END_TEST
 
@@ -124,6 +180,9 @@ int main(void)
 	tcase_add_test(tcase, link_without_dhcpv6_has_none);
 	tcase_add_test(tcase, nonsense_is_no_answer);
 	tcase_add_test(tcase, expired_prefix_is_none);
+	tcase_add_test(tcase, end_comes_with_the_prefix);
+	tcase_add_test(tcase, prefix_in_use_stands_while_networkd_awaits_a_lease);
+	tcase_add_test(tcase, prefix_in_use_goes_with_the_carrier_or_a_lease_without_it);
 	tcase_add_test(tcase, preferred_comes_before_deprecated);
 	tcase_add_test(tcase, prefix_in_use_stays_while_it_is_preferred);
 	tcase_add_test(tcase, prefix_that_fits_comes_before_one_too_small);

@@ -101,6 +101,7 @@ START_TEST(then_what_it_is_translated_to)
 
 	scene.npt.delegated[ATT].len = 0;
 	expect(IPV6, "no delegated prefix: see `networkctl status enatt0.3242`; "
+		     "`networkctl reconfigure enatt0.3242` asks anew; "
 		     "`update-npt enatt0.3242 PREFIX` for now");
 	expect(IPV4, NULL);
 	conf->fallback6 = true;
@@ -117,7 +118,26 @@ START_TEST(then_what_it_is_translated_to)
 	expect(IPV4, "no IPv4 address to masquerade behind: see `networkctl status enatt0.3242`");
 	conf->masquerade6 = false;
 	expect(IPV6, "no delegated prefix: see `networkctl status enatt0.3242`; "
+		     "`networkctl reconfigure enatt0.3242` asks anew; "
 		     "`update-npt enatt0.3242 PREFIX` for now");
+}
+END_TEST
+
+START_TEST(a_delegation_that_is_refused_is_named_with_the_reason)
+{
+	struct prefix refused[2] = {};
+
+	scene.npt.refused = refused;
+	expect(IPV6, NULL);
+	scene.npt.delegated[ATT].len = 0;
+	refused[ATT] = a_prefix("2600:1700:2f71:c80::/64");
+	expect(IPV6, "the delegated prefix can't be used: prefix 2600:1700:2f71:c80::/64 is a /64, "
+		     "too small for lan.prefix6, a /60");
+	refused[ATT] = scene.npt.delegated[WEBPASS];
+	expect(IPV6, "the delegated prefix can't be used: 2604:5500:c271:be00::/60 overlaps the "
+		     "prefix of webpass, 2604:5500:c271:be00::/60");
+	expect(IPV4, NULL);
+	scene.npt.refused = NULL;
 }
 END_TEST
 
@@ -257,6 +277,7 @@ int main(void)
 	tcase_add_test(tcase, the_link_comes_first);
 	tcase_add_test(tcase, then_the_gateway);
 	tcase_add_test(tcase, then_what_it_is_translated_to);
+	tcase_add_test(tcase, a_delegation_that_is_refused_is_named_with_the_reason);
 	tcase_add_test(tcase, then_that_nobody_answers);
 	tcase_add_test(tcase, of_many_targets_three_are_named);
 	tcase_add_test(tcase, too_few_answers_say_how_many_are_needed);
