@@ -11,10 +11,7 @@
 #include "wpa.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #define VLAN_US 30000000
 #define LEASE_US 30000000
@@ -81,30 +78,9 @@ static int say_missing(const char *interface, const char *port, unsigned ifindex
 			 interface, interface);
 }
 
-/* Switches the link off and on: networkd then asks at once, whatever it was waiting for. */
-static int restart_link(const char *interface, struct fault *fault)
-{
-	_cleanup_(closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {};
-	short flags;
-
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-		return fault_set(fault, -errno, "%s: %s", interface, strerror(errno));
-	flags = request.ifr_flags;
-	request.ifr_flags = (short)(flags & ~IFF_UP);
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return fault_set(fault, -errno, "%s: off: %s", interface, strerror(errno));
-	request.ifr_flags = (short)(flags | IFF_UP);
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return fault_set(fault, -errno, "%s: on: %s", interface, strerror(errno));
-	return 0;
-}
-
 /*
- * RenewLink does not hurry a client that has no lease yet. ReconfigureLink does, and takes away
- * whatever the link has, but with KeepConfiguration=yes it leaves DHCPv4 in its wait: only a link
- * that has been off begins anew. Here it has nothing that would be lost.
+ * RenewLink does not hurry a client that has no lease yet; ReconfigureLink does, and takes away
+ * whatever the link has.
  */
 static int ask_anew(const char *interface, unsigned ifindex, const struct lease *lease,
 		    struct fault *fault)
@@ -128,7 +104,7 @@ static int ask_anew(const char *interface, unsigned ifindex, const struct lease 
 		return fault_set(fault, -EIO, "%s: networkd refuses %s: %s", interface, method,
 				 why.text);
 	}
-	return lease->dhcp4 ? 0 : restart_link(interface, fault);
+	return 0;
 }
 
 static int bring_up(const char *interface, const char *port, struct fault *fault)
