@@ -205,8 +205,6 @@ class EmulatedAppliance(Appliance):
             **{isp.parent or isp.wan.interface: isp.card() for isp in reversed(self.isps)}}
         for file in sorted(glob.glob(f"{NETWORK}/*")):
             self.router.write(f"/etc/systemd/network/{os.path.basename(file)}", self._filled_in(file))
-        base = self.router.read("/etc/mwan/nftables.conf")
-        self.router.write("/etc/mwan/nftables.conf", base.replace('MANAGEMENT = "eth0"', 'MANAGEMENT = "enmgmt0"'))
         return ""
 
     def _filled_in(self, file):
