@@ -122,6 +122,7 @@ static void declare_counters(const struct wan_conf *wan, FILE *f)
  * To compare an interface's name costs five times a mark, and to look either up still
  * more: what an answer can only be, inside, is asked first, and a WAN's name once.
  */
+/* What came in on a WAN leaves by none, also while the routes to the LAN are missing. */
 static void fill_exits(const struct config *config, enum family family, FILE *f)
 {
 	const char *suffix = family == IPV6 ? "6" : "", *lan = config->lan.interface;
@@ -135,8 +136,8 @@ static void fill_exits(const struct config *config, enum family family, FILE *f)
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f,
 			"add rule inet filter exits%1$s meta mark %2$u oifname \"%3$s\" "
-			"counter name \"m%2$u_ipv%4$u_out\" accept\n",
-			suffix, config->wans[i].mark, config->wans[i].interface, version);
+			"iifname \"%5$s\" counter name \"m%2$u_ipv%4$u_out\" accept\n",
+			suffix, config->wans[i].mark, config->wans[i].interface, version, lan);
 	fprintf(f, "add rule inet filter exits%s oifname \"%s\" goto inside%s\n", suffix, lan,
 		suffix);
 

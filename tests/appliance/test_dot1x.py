@@ -115,7 +115,8 @@ def test_a_refusal_and_then_success(off):
     authenticator(off).welcome = False
     authenticator(off).restart()
     off.boot()
-    wait_until(lambda: off.router.journal("wpa_supplicant-mwan").count("CTRL-EVENT-EAP-FAILURE") > 1, 30, "EAP failures")
+    failure = "CTRL-EVENT-EAP-FAILURE"
+    wait_until(lambda: off.router.journal("wpa_supplicant-mwan").count(failure) > 1, 30, "EAP failures")
     closed(off)
     result = off.router.run("bringup-att-vlan", check=False)
     assert result.code == 1 and "refused the certificate" in result.err, result

@@ -48,7 +48,7 @@ def test_the_base_alone_lets_an_administrator_in(bare):
 
 def test_a_base_with_another_management_interface_is_obeyed(make_lab):
     lab = make_lab()
-    text, line = lab.router.read("/etc/mwan/nftables.conf"), 'define MANAGEMENT = "eth0"'
+    text, line = lab.router.read("/etc/mwan/nftables.conf"), 'define MANAGEMENT = { "eth0", "enmgmt0" }'
     assert text.count(line) == 1
     lab.router.write("/etc/mwan/nftables.conf", text.replace(line, 'define MANAGEMENT = "eth9"'))
     lab.router.load_base()

@@ -57,6 +57,23 @@ def test_what_is_for_a_lan_that_is_gone_does_not_leave_through_a_wan(lab, event,
     assert lab.leaks() == {}
 
 
+def test_replies_do_not_leave_while_the_routes_to_the_lan_are_missing(lab):
+    """As when somebody flushes them: the WAN's default is all that is left for what comes in."""
+    flows = udp_flows(lab.client, 40, SERVERS4 + SERVERS6, kind="late")
+    wait_until(lambda: all(lab.servers.seen.get(flow.identity) for flow in flows))
+    for family in (4, 6):
+        for route in lab.router.own_routes(family):
+            if route["dst"] != "default":
+                kind = "unreachable " if "gateway" not in route and route.get("dev", "lo") == "lo" else ""
+                lab.router.ip(f"route del {kind}{route['dst']} table {route.get('table', 'main')} "
+                              f"metric {route.get('metric', 0)}\n", family)
+    lab.servers.release()
+    for one in lab.wans:  # behind all the others
+        assert ping(lab.internet, one.address6, STRANGER6)
+    close_all(flows)
+    assert lab.leaks() == {}
+
+
 def test_each_table_ends_what_is_for_the_lan(lab):
     for one in lab.wans:
         for family, inside in ((4, {"10.250.250.0/29"}), (6, {wans.PREFIX6, wans.ROUTER6})):

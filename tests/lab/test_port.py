@@ -61,8 +61,9 @@ def test_an_event_is_not_believed(port, event, authorized):
     assert port.flag == authorized
 
 
-@pytest.mark.parametrize("answer", [b"", b"FAIL\n", b"UNKNOWN COMMAND\n", b"\x00\xff" * 2000, b"suppPortStatus=Authorized",
-                                    b"wpa_state=COMPLETED\n", b"wpa_state=X\nsuppPortStatus=Authorized!\n", b"x" * 9000])
+@pytest.mark.parametrize("answer", [b"", b"FAIL\n", b"UNKNOWN COMMAND\n", b"\x00\xff" * 2000, b"x" * 9000,
+                                    b"suppPortStatus=Authorized", b"wpa_state=COMPLETED\n",
+                                    b"wpa_state=X\nsuppPortStatus=Authorized!\n"])
 def test_what_makes_no_sense_is_not_authenticated(port, answer):
     """Also a wpa_supplicant that hangs: within seconds."""
     port.up()
@@ -372,7 +373,8 @@ def test_a_port_that_is_not_authorized_is_named_with_what_to_do(port, bus):
 
 
 @pytest.mark.parametrize("running", [False, True])
-@pytest.mark.parametrize("key, name", [("ca_cert", "ca.pem"), ("client_cert", "client.pem"), ("private_key", "private.pem")])
+@pytest.mark.parametrize("key, name", [("ca_cert", "ca.pem"), ("client_cert", "client.pem"),
+                                       ("private_key", "private.pem")])
 def test_a_certificate_that_is_missing_is_named(port, key, name, running):
     port.supplicant.say(False, "HELD")
     if not running:
