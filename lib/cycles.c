@@ -10,6 +10,7 @@ struct subject {
 	struct cycles *cycles;
 	size_t wan;
 	enum family family;
+	bool way;  /* probes can leave: what is not answered is the provider's doing */
 	bool open; /* its cycle has begun, and is not over */
 };
 
@@ -24,6 +25,15 @@ struct cycles {
 	struct subject (*subjects)[N_FAMILIES]; /* owned */
 	uint64_t *next_us, *deadline_us;	/* owned; of the next cycle, and of the open one */
 };
+
+/*
+ * A family that has no way out is not used, whatever the verdict. One that has been so for long,
+ * as before 802.1X at boot, is not to wait for recovery_threshold good cycles when it comes.
+ */
+static bool is_judged(const struct subject *subject)
+{
+	return subject->way || subject->cycles->handlers->without_way;
+}
 
 /* ---- the end of a cycle ---- */
 
@@ -47,6 +57,8 @@ static void finish(struct subject *subject)
 	unsigned good = 0;
 
 	subject->open = false;
+	if (!is_judged(subject))
+		return;
 	for (size_t i = 0; i < set->n_targets; i++)
 		good += is_good(&set->targets[i], conf);
 	if (health_step(state, good >= conf->min_targets, conf, clock_us(CLOCK_REALTIME) / 1000000))
@@ -88,7 +100,7 @@ static void begin(struct cycles *cycles, size_t wan, enum family family)
 	struct subject *subject = &cycles->subjects[wan][family];
 	struct probe_set *set = cycles->health[wan].probes[family];
 
-	if (!set)
+	if (!set || !is_judged(subject))
 		return;
 	subject->open = true;
 	probe_begin(set);
@@ -177,6 +189,13 @@ static struct probe_path path_of(const struct cycles *cycles, const struct facts
 	return path;
 }
 
+/* Without an address, IPv6 is not translated either; IPv4 may be, and is probed in vain. */
+static bool has_way(const struct wan_facts *fact, const struct probe_path *path, enum family family)
+{
+	return fact->link.carrier && fact->gateway[family].present &&
+	       (family == IPV4 || path->sources[0].family);
+}
+
 void cycles_set_paths(struct cycles *cycles, const struct facts *facts, const struct npt_state *npt,
 		      bool renew)
 {
@@ -184,6 +203,7 @@ void cycles_set_paths(struct cycles *cycles, const struct facts *facts, const st
 		for (enum family family = 0; family < N_FAMILIES; family++) {
 			struct probe_path path = path_of(cycles, facts, npt, i, family);
 
+			cycles->subjects[i][family].way = has_way(&facts->wans[i], &path, family);
 			if (cycles->health[i].probes[family])
 				probe_set_path(cycles->health[i].probes[family], &path, renew);
 		}
@@ -235,7 +255,7 @@ static int add_sets(struct cycles *cycles, size_t wan, const struct report *befo
 		struct subject *subject = &cycles->subjects[wan][family];
 		int r;
 
-		*subject = (struct subject){ cycles, wan, family, false };
+		*subject = (struct subject){ .cycles = cycles, .wan = wan, .family = family };
 		/* Nobody would take back a verdict on what is not probed anymore. */
 		if (!is_probed(cycles->config, wan, family))
 			continue;

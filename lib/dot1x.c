@@ -44,7 +44,7 @@ int dot1x_port(const char *given, char ret[IFNAMSIZ], struct fault *fault)
 		name = *setting ? setting : "enatt0";
 	if (!is_interface_name(name))
 		return fault_set(fault, -EINVAL, "\"%s\" is not the name of an interface", name);
-	snprintf(ret, IFNAMSIZ, "%s", name);
+	memcpy(ret, name, strlen(name) + 1);
 	return 0;
 }
 

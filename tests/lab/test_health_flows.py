@@ -138,12 +138,12 @@ def test_flows_of_a_wan_without_carrier_are_not_forgotten(watch, when):
     elif when == "the file was edited before":
         lab.configure(health=wans.QUICK)
         lab.cut("att")
-        daemon.wait_states(DETECTION, att4="down", att6="down")
+        daemon.wait(lambda: not daemon.wan("att")["carrier"], DETECTION, "att is cut")
         daemon.reload()
     else:
         for one in lab.wans:
             lab.cut(one.name)
-        daemon.wait_states(DETECTION, default="down")
+        daemon.wait(lambda: not any(daemon.wan(one.name)["carrier"] for one in lab.wans), DETECTION, "all are cut")
         if "edited" in when:
             lab.wan("webpass").weight = 2
             lab.configure(health=wans.QUICK)
