@@ -15,7 +15,7 @@ from arrivals import Arrivals
 from container import Container
 from lab import REPO, SERVERS4, SERVERS6
 from machine import difference
-from traffic import Load, UdpFlow, close_all, udp_flows
+from traffic import Load, UdpFlow, close_all, udp_flows, wait_until
 from tree import output
 
 BUILT = "/root/mwan/build-deb/trixie"  # where tests/deb leaves the package, on the machine that it is for
@@ -214,8 +214,13 @@ def test_upgrades_under_traffic(make_appliance):
     lab = make_appliance()
     lab.router.write("/etc/wpa_supplicant/mwan.conf", SUPPLICANT, 0o600)
     lab.up()
-    lab.router.booted()
     router, base = lab.router, "/etc/mwan/nftables.conf"
+
+    def all_active():
+        return all(router.unit(unit)["ActiveState"] == "active" for unit in RUNNING)
+
+    # wpa-cli-action begins anew when it was too early for wpa_supplicant.
+    wait_until(all_active, 30, "all are active")
     edited = router.read(base).replace("define MANAGEMENT", "# This site's.\ndefine MANAGEMENT")
     router.write(base, edited)
     router.write("/etc/default/mwan", "# As ever.\nDOT1X_INTERFACE=enatt0\n")
@@ -230,7 +235,7 @@ def test_upgrades_under_traffic(make_appliance):
             router.run("apt-get", "install", "--yes", *options, file)
         assert not load.lost and not load.moved
         close_all(flows)
-        assert [router.unit(unit)["ActiveState"] for unit in RUNNING] == ["active"] * len(RUNNING)
+        wait_until(all_active, 20, "all are active")
         assert not router.failed()
         assert [router.main_pid(unit) for unit in KEPT] == pids and router.main_pid("mwan-health") != daemon
         assert router.read("/etc/mwan/mwan.conf") == text and "As ever." in router.read("/etc/default/mwan")
