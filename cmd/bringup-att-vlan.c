@@ -40,7 +40,7 @@ static bool look(const char *interface, unsigned *ifindex, struct lease *ret)
 	return json && lease_from_json(json, ret);
 }
 
-/* Looks until networkd has the link, or `addresses`: until it has been given one. */
+/* Looks until networkd has the link, or `addresses`: until that has what it was given. */
 static bool wait_for(const char *interface, bool addresses, uint64_t timeout_us, unsigned *ifindex,
 		     struct lease *ret)
 {
@@ -48,7 +48,8 @@ static bool wait_for(const char *interface, bool addresses, uint64_t timeout_us,
 
 	for (;;) {
 		*ret = (struct lease){};
-		if (look(interface, ifindex, ret) && (addresses ? *ret->addresses : ret->managed))
+		if (look(interface, ifindex, ret) &&
+		    (addresses ? *ret->addresses && !ret->bare4 : ret->managed))
 			return true;
 		/* That no file matches stays so, until somebody writes one. */
 		if (ret->refused || clock_us(CLOCK_MONOTONIC) >= end_us)
@@ -79,8 +80,8 @@ static int say_missing(const char *interface, const char *port, unsigned ifindex
 }
 
 /*
- * RenewLink does not hurry a client that has no lease yet; ReconfigureLink does, and takes away
- * whatever the link has.
+ * RenewLink does not hurry a client that has no lease yet, nor bring back an address that somebody
+ * has taken away; ReconfigureLink does, and takes away whatever the link has.
  */
 static int ask_anew(const char *interface, unsigned ifindex, const struct lease *lease,
 		    struct fault *fault)
@@ -88,7 +89,7 @@ static int ask_anew(const char *interface, unsigned ifindex, const struct lease 
 	_cleanup_(networkd_closep) struct networkd *networkd = NULL;
 	const char *method = lease->dhcp4 ? "RenewLink" : "ReconfigureLink";
 
-	if (!lease->dhcp4 && lease->ipv6) {
+	if (!lease->dhcp4 && !lease->bare4 && lease->ipv6) {
 		log_event(LOG_INFO, "bringup",
 			  "interface=%s has IPv6 (%s): DHCPv4 goes on by itself", interface,
 			  lease->addresses);

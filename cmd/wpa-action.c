@@ -122,10 +122,10 @@ static int lower_flag(const struct port *port, const struct fault *why, struct f
 /* ---- the port ---- */
 
 /* Looks until the port's state is none of two, or for so long. */
-static void wait_while(struct port *port, const char *pae, const char * or, int timeout_us)
+static void wait_while(struct port *port, const char *pae, const char *other, int timeout_us)
 {
 	for (int waited = 0; waited < timeout_us; waited += STEP_US) {
-		if (strcmp(port->status.pae, pae) != 0 && strcmp(port->status.pae, or) != 0)
+		if (strcmp(port->status.pae, pae) != 0 && strcmp(port->status.pae, other) != 0)
 			return;
 		usleep(STEP_US);
 		if (wpa_port_look(port->name, &port->status) < 0)

@@ -10,8 +10,10 @@ struct subject {
 	struct cycles *cycles;
 	size_t wan;
 	enum family family;
-	bool way;  /* probes can leave: what is not answered is the provider's doing */
-	bool open; /* its cycle has begun, and is not over */
+	bool way;   /* probes can leave: what is not answered is the provider's doing */
+	bool sent;  /* ... and could, when the cycle began */
+	bool asked; /* of the failed cycles in a row, one had a way out */
+	bool open;  /* its cycle has begun, and is not over */
 };
 
 struct cycles {
@@ -25,15 +27,6 @@ struct cycles {
 	struct subject (*subjects)[N_FAMILIES]; /* owned */
 	uint64_t *next_us, *deadline_us;	/* owned; of the next cycle, and of the open one */
 };
-
-/*
- * A family that has no way out is not used, whatever the verdict. One that has been so for long,
- * as before 802.1X at boot, is not to wait for recovery_threshold good cycles when it comes.
- */
-static bool is_judged(const struct subject *subject)
-{
-	return subject->way || subject->cycles->handlers->without_way;
-}
 
 /* ---- the end of a cycle ---- */
 
@@ -54,15 +47,24 @@ static void finish(struct subject *subject)
 	struct health_state *state = &health->state[subject->family];
 	struct probe_set *set = health->probes[subject->family];
 	enum verdict old = state->state;
+	bool way = subject->sent && subject->way;
 	unsigned good = 0;
 
 	subject->open = false;
-	if (!is_judged(subject))
-		return;
-	for (size_t i = 0; i < set->n_targets; i++)
+	for (size_t i = 0; way && i < set->n_targets; i++)
 		good += is_good(&set->targets[i], conf);
+	/*
+	 * What was down for nobody could be asked, as before 802.1X at boot, has nothing to
+	 * recover from: the first answers are enough.
+	 */
+	if (good >= conf->min_targets && !subject->asked && state->state == VERDICT_DOWN)
+		state->successes = conf->recovery_threshold - 1;
+	if (good < conf->min_targets)
+		subject->asked |= way;
 	if (health_step(state, good >= conf->min_targets, conf, clock_us(CLOCK_REALTIME) / 1000000))
 		cycles->handlers->changed(subject->wan, subject->family, old, cycles->arg);
+	if (state->failures == 0 && state->state == VERDICT_UP)
+		subject->asked = false;
 }
 
 static bool is_open(const struct cycles *cycles, size_t wan)
@@ -100,9 +102,10 @@ static void begin(struct cycles *cycles, size_t wan, enum family family)
 	struct subject *subject = &cycles->subjects[wan][family];
 	struct probe_set *set = cycles->health[wan].probes[family];
 
-	if (!set || !is_judged(subject))
+	if (!set)
 		return;
 	subject->open = true;
+	subject->sent = subject->way;
 	probe_begin(set);
 	if (set->n_pending == 0)
 		finish(subject);
@@ -265,6 +268,7 @@ static int add_sets(struct cycles *cycles, size_t wan, const struct report *befo
 			return r;
 		if (known)
 			restore(known, &cycles->health[wan].state[family], *set);
+		subject->asked = cycles->health[wan].state[family].state == VERDICT_DOWN;
 	}
 	return 0;
 }

@@ -15,11 +15,6 @@ struct cycles_handlers {
 	void (*changed)(size_t wan, enum family family, enum verdict old, void *arg);
 	/* A cycle of some WANs is over. */
 	void (*over)(void *arg);
-	/*
-	 * A family that no probe can leave by (no carrier, gateway or IPv6 address) fails; else it
-	 * has no cycles, and keeps its verdict.
-	 */
-	bool without_way;
 };
 
 /*

@@ -21,8 +21,8 @@ void dot1x_setting(const char *text, const char *name, char *ret, size_t size)
 		if (strncmp(line, name, len) != 0 || line[len] != '=')
 			continue;
 		value = line + len + 1;
-		value += *value == '"';
-		snprintf(ret, size, "%.*s", (int)strcspn(value, " \t\"\n"), value);
+		value += *value == '"' || *value == '\'';
+		snprintf(ret, size, "%.*s", (int)strcspn(value, " \t\"'\n"), value);
 	}
 }
 

@@ -73,7 +73,6 @@ int dot1x_wans_look(const struct config *config, const char *port, struct dot1x_
 	for (size_t i = 0; i < config->n_wans; i++) {
 		if (!dot1x_is_behind(config->wans[i].interface, port))
 			continue;
-		wans.n++;
 		if (!facts.wans[i].link.link.index)
 			continue;
 		wans.leaseless |= facts.wans[i].link.n_addresses == 0;

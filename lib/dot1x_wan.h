@@ -7,7 +7,6 @@
 #include "config.h"
 
 struct dot1x_wans {
-	size_t n;	/* that are configured; the rest is of those whose interface exists */
 	bool leaseless; /* one has no address but mwan's own */
 	bool silent;	/* of one, each family has no gateway, or is down by the probes of late */
 };

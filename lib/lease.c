@@ -65,6 +65,8 @@ bool lease_from_json(const char *json, struct lease *ret)
 	json_array_foreach(json_object_get(root, "Addresses"), i, entry) see_address(entry, &lease);
 	lease.ipv6 |= json_array_size(json_object_get(json_object_get(root, "DHCPv6Client"),
 						      "Prefixes")) > 0;
+	lease.bare4 =
+		!lease.dhcp4 && json_object_get(json_object_get(root, "DHCPv4Client"), "Lease");
 	json_decref(root);
 	*ret = lease;
 	return known;

@@ -11,6 +11,7 @@ struct lease {
 	bool managed;	     /* a .network file matches, and networkd has begun with the link */
 	bool refused;	     /* none matches, or networkd has given up */
 	bool dhcp4;	     /* an address by DHCPv4 */
+	bool bare4;	     /* a lease by DHCPv4, whose address somebody has taken away */
 	bool ipv6;	     /* an address or prefix by DHCPv6 or a router's advertisement */
 	char addresses[256]; /* all that are not link-local, nor somebody else's; "": none */
 };

@@ -45,7 +45,7 @@ static bool is_over(const struct config *config, const struct wan_health *health
 
 static int run_cycle(const struct config *config, struct once *once, struct fault *fault)
 {
-	static const struct cycles_handlers handlers = { on_changed, on_over, true };
+	static const struct cycles_handlers handlers = { on_changed, on_over };
 	const struct report nothing = {};
 	int r;
 

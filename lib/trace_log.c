@@ -9,11 +9,6 @@
 #include <jansson.h>
 #include <string.h>
 
-static void json_freep(json_t **json)
-{
-	json_decref(*json);
-}
-
 static const char *field(const json_t *line, const char *name)
 {
 	const char *value = json_string_value(json_object_get(line, name));
@@ -23,7 +18,7 @@ static const char *field(const json_t *line, const char *name)
 
 char *trace_line(const char *json, const char *id)
 {
-	_cleanup_(json_freep) json_t *line = json_loads(json, 0, NULL);
+	_cleanup_(json_decrefp) json_t *line = json_loads(json, 0, NULL);
 	char *text = NULL;
 
 	if (!line || strcmp(field(line, "traceId"), id) != 0)
@@ -58,8 +53,11 @@ static int read_file(const char *path, const char *id, struct trace_lines *lines
 	_cleanup_(freep) char *line = NULL;
 	size_t room = 0;
 
-	if (!f)
-		return fault_set(fault, -errno, "%s: %m", path);
+	/* Rotated away meanwhile, or no log at all. */
+	if (!f) {
+		log_event(LOG_WARNING, "trace", "%s is not looked into: %m", path);
+		return 0;
+	}
 	while (getline(&line, &room, f) >= 0) {
 		/* Most lines are others', and reading JSON takes its time. */
 		char *text = strstr(line, id) ? trace_line(line, id) : NULL;

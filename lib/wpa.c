@@ -179,6 +179,9 @@ int wpa_files_check(const char *path, struct fault *fault)
 
 	if (r < 0)
 		return fault_set(fault, r, "%s: %s", path, strerror(-r));
+	if (!strstr(text, "ctrl_interface="))
+		return fault_set(fault, -EINVAL,
+				 "%s: no ctrl_interface: write ctrl_interface=" WPA_SOCKETS, path);
 	while (r == 0 && wpa_next_file(text, &at, &file))
 		r = check_file(path, &file, fault);
 	return r;

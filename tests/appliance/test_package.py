@@ -169,6 +169,12 @@ def test_from_the_first_installation_to_the_purge(bare):
     assert not load.lost and not load.moved
     close_all(flows)
 
+    # Nor does its nftables.service, at a shutdown or for somebody's own ruleset, leave it forwarding without one.
+    router.run("systemctl", "stop", "nftables")
+    assert router.ruleset() == ruleset
+    router.run("systemctl", "start", "nftables")
+    assert bare.sysctls("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding") == ["0", "0"]
+
     router.run("apt-get", "purge", "--yes", "mwan")
     assert sorted(path for path in bare.files() - files if not path.startswith(OTHERS)) == []
     assert not [path for path in router.run("find", "/var", "/run", "/etc", "-xdev", "-name", "*mwan*").out.splitlines()

@@ -10,12 +10,12 @@ import pytest
 
 import wans
 from lab import SERVERS4, SERVERS6
-from traffic import answers, close_all, connects, listen, udp_flows, wait_until
+from traffic import Load, answers, close_all, connects, listen, udp_flows, wait_until
 from web import Web, url
 
 # `systemd-analyze security` of each unit, at most.
 EXPOSURE = {"mwan-health": 2.0, "mwan-update-routes": 2.0, "mwan-update-npt": 2.0, "mwan-trace-boot": 1.0,
-            "wpa_supplicant-mwan": 2.3, "wpa-cli-action": 1.8, "wpa-action-sync": 1.7, "wpa-authenticated": 1.0,
+            "wpa_supplicant-mwan": 2.5, "wpa-cli-action": 1.8, "wpa-action-sync": 1.7, "wpa-authenticated": 1.0,
             "bringup-att-vlan": 1.7}
 ACTIVE = ["wpa_supplicant-mwan", "systemd-networkd", "nftables", "mwan-health"]
 # What a WAN that is not up yet gives cause to say at boot, and a container to networkd.
@@ -261,6 +261,39 @@ def test_before_it_is_configured_a_machine_is_left_as_debian_has_it(make_applian
     assert "table inet filter" in lab.router.ruleset() and "outbound" not in lab.router.ruleset()
     lab.router.run("systemctl", "stop", "nftables")
     assert lab.router.ruleset() == ""
+
+
+def test_a_router_whose_configuration_is_away_forwards_nothing_untranslated(appliance):
+    """Somebody has moved it, and begins anew: what is in force stays, and so do the flows."""
+    router = appliance.router
+    text = router.read("/etc/mwan/mwan.conf")
+    flows = udp_flows(appliance.client, 40, SERVERS4 + SERVERS6)
+    assert all(answers(flows))
+    with Load(flows) as load:
+        router.path("/etc/mwan/mwan.conf").unlink()
+        for _ in range(7):  # also more often than systemd allows by itself
+            router.run("systemctl", "restart", "nftables")
+        router.run("systemctl", "stop", "nftables")
+        router.write("/etc/mwan/mwan.conf", text)
+        router.run("systemctl", "start", "nftables")
+    close_all(flows)
+    assert not load.lost and not load.moved
+
+
+def test_a_daemon_whose_file_was_broken_comes_back_when_it_is_mended(appliance):
+    router = appliance.router
+    text = router.read("/etc/mwan/mwan.conf")
+    router.write("/etc/mwan/mwan.conf", text + "nonsense\n")
+    router.kill_unit("mwan-health")
+    wait_until(lambda: "nonsense" in router.journal("mwan-health", "--priority=err"), 10, "it says what is wrong")
+    router.write("/etc/mwan/mwan.conf", text)
+    wait_until(lambda: router.unit("mwan-health")["ActiveState"] == "active", 10, "it is back")
+
+
+def test_a_daemon_whose_folder_is_removed_begins_anew(appliance):
+    appliance.router.run("rm", "-rf", "/run/mwan")
+    appliance.cut("webpass")
+    wait_until(lambda: carried(appliance) == {"att"}, 20, "Webpass is left")
 
 
 def test_a_base_that_cannot_be_loaded_at_boot_can_be_mended(make_appliance):

@@ -208,7 +208,7 @@ def test_who_waits_for_opnsense_keeps_nobody_waiting(bare):
     with UdpFlow(bare.client, SERVERS4[0]) as flow:
         wait_until(lambda: flow.ask(seconds=0.1), 2, "IPv4 is carried")
     with open(bare.router.path("/run/mwan/lock"), "r+", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         fcntl.flock(lock, fcntl.LOCK_UN)
     assert process.poll() is None, "it did not wait for OPNsense"
     _, said = process.communicate(timeout=10)

@@ -154,6 +154,7 @@ START_TEST(port_is_read_as_units_read_it)
 {
 	expect_setting("# the port\nDOT1X_INTERFACE=enatt0\n", "enatt0");
 	expect_setting("DOT1X_INTERFACE=\"eth 1\"", "eth");
+	expect_setting("DOT1X_INTERFACE='enatt0'\n", "enatt0");
 	expect_setting("DOT1X_INTERFACE=a\nDOT1X_INTERFACE=b\n", "b");
 	expect_setting("DOT1X_INTERFACE=\n", "");
 	expect_setting("#DOT1X_INTERFACE=a\nXDOT1X_INTERFACE=b\nDOT1X_INTERFACES=c\n", "");
@@ -221,6 +222,16 @@ START_TEST(dhcp_lease_is_seen)
 
 	ck_assert(lease.managed && lease.dhcp4 && !lease.ipv6 && !lease.refused);
 	ck_assert_str_eq(lease.addresses, "104.57.226.193");
+}
+END_TEST
+
+START_TEST(dhcp_lease_without_its_address_is_seen)
+{
+	ck_assert(lease_of("{\"DHCPv4Client\":{\"Lease\":{}}}").bare4);
+	ck_assert(!lease_of("{\"DHCPv4Client\":{}}").bare4);
+	ck_assert(!lease_of("{\"DHCPv4Client\":{\"Lease\":{}},\"Addresses\":[" FOUR(
+				    104, 57, 226, 193, "DHCPv4") "]}")
+			   .bare4);
 }
 END_TEST
 
@@ -296,6 +307,7 @@ int main(void)
 	tcase_add_test(tcase, port_is_never_a_path);
 	tcase_add_test(tcase, vlan_is_behind_its_port);
 	tcase_add_test(tcase, dhcp_lease_is_seen);
+	tcase_add_test(tcase, dhcp_lease_without_its_address_is_seen);
 	tcase_add_test(tcase, ipv6_lease_is_seen);
 	tcase_add_test(tcase, foreign_and_link_local_addresses_are_no_lease);
 	tcase_add_test(tcase, link_that_networkd_leaves_alone_is_refused);
