@@ -15,6 +15,7 @@
 
 #define VLAN_US 30000000
 #define LEASE_US 30000000
+#define PORT_US 10000000
 #define STEP_US 250000
 
 static const struct cli_program program = {
@@ -133,14 +134,28 @@ static int bring_up(const char *interface, const char *port, struct fault *fault
 
 /* ---- the program ---- */
 
-static int bring_up_all(const struct config *config, const char *port)
+/* Where the flag says that it is authenticated, the port may be so anew in a moment. */
+static int check_port(const char *port, struct fault *fault)
 {
+	uint64_t end_us = clock_us(CLOCK_MONOTONIC) + PORT_US;
 	struct dot1x_carrier carrier;
 	struct wpa_port status;
+
+	while (dot1x_check(port, &carrier, &status, fault) < 0) {
+		if (access(DOT1X_FLAG, F_OK) < 0 || clock_us(CLOCK_MONOTONIC) >= end_us)
+			return -ENETDOWN;
+		*fault = (struct fault){};
+		usleep(STEP_US);
+	}
+	return 0;
+}
+
+static int bring_up_all(const struct config *config, const char *port)
+{
 	struct fault fault = {};
 	int failed = 0;
 
-	if (dot1x_check(port, &carrier, &status, &fault) < 0)
+	if (check_port(port, &fault) < 0)
 		return log_outcome(-ENETDOWN, &fault);
 	for (size_t i = 0; i < config->n_wans; i++) {
 		struct fault one = {};

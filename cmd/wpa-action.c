@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define FLAG "/run/wpa_supplicant-mwan.authenticated"
 #define LOCK RUN_DIR "/wpa-action.lock"
 #define SERVICE "wpa-authenticated.service"
 #define BRINGUP "bringup-att-vlan.service"
@@ -34,7 +33,7 @@ enum { SYNC = 1 << 0 };
 static const struct cli_program program = {
 	.name = "wpa-action",
 	.usage = "INTERFACE EVENT | --sync [INTERFACE]",
-	.summary = "Makes " FLAG " true: there exactly while\n"
+	.summary = "Makes " DOT1X_FLAG " true: there exactly while\n"
 		   "the 802.1X port is authenticated.",
 	.max_arguments = 2,
 	.flags =
@@ -87,12 +86,12 @@ static bool is_marked(const struct port *port)
 {
 	_cleanup_(freep) char *text = NULL;
 
-	return file_read(FLAG, &text) == 0 && strcmp(text, mark_of(port).s) == 0;
+	return file_read(DOT1X_FLAG, &text) == 0 && strcmp(text, mark_of(port).s) == 0;
 }
 
 static int raise_flag(const struct port *port, struct fault *fault)
 {
-	bool new = access(FLAG, F_OK) < 0;
+	bool new = access(DOT1X_FLAG, F_OK) < 0;
 	int r;
 
 	/*
@@ -101,7 +100,7 @@ static int raise_flag(const struct port *port, struct fault *fault)
 	 */
 	if (new)
 		systemctl("stop", SERVICE);
-	r = file_write_if_changed(FLAG, mark_of(port).s, fault);
+	r = file_write_if_changed(DOT1X_FLAG, mark_of(port).s, fault);
 	if (r == 0 && new)
 		log_event(LOG_NOTICE, "authenticated", "port=%s is authenticated", port->name);
 	return r;
@@ -109,9 +108,9 @@ static int raise_flag(const struct port *port, struct fault *fault)
 
 static int lower_flag(const struct port *port, const struct fault *why, struct fault *fault)
 {
-	if (unlink(FLAG) < 0) {
+	if (unlink(DOT1X_FLAG) < 0) {
 		log_event(LOG_DEBUG, "not-authenticated", "%s", why->text);
-		return errno == ENOENT ? 0 : fault_set(fault, -errno, "%s: %m", FLAG);
+		return errno == ENOENT ? 0 : fault_set(fault, -errno, "%s: %m", DOT1X_FLAG);
 	}
 	log_event(LOG_WARNING, "not-authenticated", "port=%s is no longer authenticated: %s",
 		  port->name, why->text);
@@ -229,7 +228,7 @@ static int keep_true(struct port *port, const char *event, struct fault *fault)
 
 	if (lock < 0)
 		return lock;
-	flagged = access(FLAG, F_OK) == 0;
+	flagged = access(DOT1X_FLAG, F_OK) == 0;
 	if (!is_authenticated(port, event, &why))
 		return lower_flag(port, &why, fault);
 	r = raise_flag(port, fault);

@@ -11,6 +11,8 @@
 
 /* What units read as well. */
 #define DOT1X_DEFAULTS "/etc/default/mwan"
+/* There while the port is authenticated: wpa-action sees to that. */
+#define DOT1X_FLAG "/run/wpa_supplicant-mwan.authenticated"
 
 /* `given`, or $DOT1X_INTERFACE, or what the defaults say, or enatt0. -EINVAL: no interface name. */
 int dot1x_port(const char *given, char ret[IFNAMSIZ], struct fault *fault);
