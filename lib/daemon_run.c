@@ -273,7 +273,7 @@ enum runner_result daemon_on_run(void *arg)
 		return RUNNER_BUSY;
 	}
 	d->waits_us = 0;
-	/* Somebody has removed our folder of /run, which is all of it that the sandbox lets us write. */
+	/* Somebody has removed our folder of /run: of that, the sandbox lets us write no more. */
 	if (lock == -EROFS)
 		sd_event_exit(d->event, log_outcome(lock, &fault));
 	load_again(d);
