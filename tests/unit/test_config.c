@@ -4,8 +4,8 @@
  */
 #include "config.h"
 #include "parse.h"
+#include "suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <string.h>
 
@@ -648,12 +648,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config");
 	TCase *tcase = tcase_create("config");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
-	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, enter_folder, leave_folder);
 	tcase_add_test(tcase, every_mistake_gets_its_message);
 	tcase_add_test(tcase, a_minimal_site_gets_the_defaults);
@@ -675,8 +671,5 @@ int main(void)
 	tcase_add_test(tcase, durations_and_counts_have_one_spelling);
 	tcase_add_test(tcase, quotes_stay_short_and_printable);
 
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case(tcase, "config");
 }

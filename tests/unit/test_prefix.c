@@ -1,7 +1,7 @@
 #include "prefix.h"
+#include "suite.h"
 #include "util.h"
 
-#include <check.h>
 #include <errno.h>
 
 static struct addr addr(const char *text)
@@ -233,12 +233,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("prefix");
 	TCase *tcase = tcase_create("prefix");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
-	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, addresses_come_back_as_they_were_written);
 	tcase_add_test(tcase, an_address_is_of_its_family_only);
 	tcase_add_test(tcase, what_is_no_address_or_prefix_is_refused);
@@ -252,8 +248,5 @@ int main(void)
 	tcase_add_test(tcase, link_local_and_nobodys_addresses_are_known);
 	tcase_add_test(tcase, a_host_prefix_has_the_full_length);
 
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case(tcase, "prefix");
 }

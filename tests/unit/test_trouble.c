@@ -125,19 +125,17 @@ END_TEST
 
 START_TEST(a_delegation_that_is_refused_is_named_with_the_reason)
 {
-	struct prefix refused[2] = {};
+	struct prefix *refused = &scene.npt.refused[ATT];
 
-	scene.npt.refused = refused;
 	expect(IPV6, NULL);
 	scene.npt.delegated[ATT].len = 0;
-	refused[ATT] = a_prefix("2600:1700:2f71:c80::/64");
+	*refused = a_prefix("2600:1700:2f71:c80::/64");
 	expect(IPV6, "the delegated prefix can't be used: prefix 2600:1700:2f71:c80::/64 is a /64, "
 		     "too small for lan.prefix6, a /60");
-	refused[ATT] = scene.npt.delegated[WEBPASS];
+	*refused = scene.npt.delegated[WEBPASS];
 	expect(IPV6, "the delegated prefix can't be used: 2604:5500:c271:be00::/60 overlaps the "
 		     "prefix of webpass, 2604:5500:c271:be00::/60");
 	expect(IPV4, NULL);
-	scene.npt.refused = NULL;
 }
 END_TEST
 
