@@ -180,8 +180,9 @@ class Site:
             close_all(flows)
         assert is_whole(self.lab)
         assert self.lab.leaks() == {}
-        states = {name: self.lab.router.unit(name, "ActiveState")["ActiveState"] for name in SERVICES}
-        assert set(states.values()) == {"active"} and self.lab.router.failed() == [], states
+        wait_until(lambda: {self.lab.router.unit(name, "ActiveState")["ActiveState"] for name in SERVICES} == {"active"}, 20,
+                   "all are active")  # systemd starts a daemon again after a second
+        assert self.lab.router.failed() == []
 
 
 @pytest.fixture(scope="module")
