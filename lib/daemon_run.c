@@ -275,7 +275,7 @@ enum runner_result daemon_on_run(void *arg)
 	d->waits_us = 0;
 	/* Somebody has removed our folder of /run: of that, the sandbox lets us write no more. */
 	if (lock == -EROFS)
-		sd_event_exit(d->event, log_outcome(lock, &fault));
+		sd_event_exit(d->event, lock);
 	load_again(d);
 	log_round_begin();
 	r = lock < 0 ? lock : run_once(d, &fault);

@@ -121,8 +121,9 @@ static void declare_counters(const struct wan_conf *wan, FILE *f)
 /*
  * To compare an interface's name costs five times a mark, and to look either up still
  * more: what an answer can only be, inside, is asked first, and a WAN's name once.
+ *
+ * What came in on a WAN leaves by none, also while the routes to the LAN are missing.
  */
-/* What came in on a WAN leaves by none, also while the routes to the LAN are missing. */
 static void fill_exits(const struct config *config, enum family family, FILE *f)
 {
 	const char *suffix = family == IPV6 ? "6" : "", *lan = config->lan.interface;
