@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "config.h"
 #include "daemon.h"
+#include "doctor.h"
 #include "log.h"
 #include "once.h"
 #include "report_show.h"
@@ -20,11 +21,12 @@ enum {
 	JSON = 1 << 3,
 	METRICS = 1 << 4,
 	WATCH = 1 << 5,
+	DOCTOR = 1 << 6,
 };
 
 static const struct cli_program program = {
 	.name = "health-check",
-	.usage = "--daemon|--status|--once",
+	.usage = "--daemon|--status|--once|--doctor",
 	.summary = "Watches over the WANs: probes, verdicts, and new flows away from what is down.",
 	.flags =
 		(const struct cli_flag[]){
@@ -34,6 +36,8 @@ static const struct cli_program program = {
 			{ "json", "with --status or --once: as JSON" },
 			{ "metrics", "with --status: as Prometheus text" },
 			{ "watch", "with --status: refresh until interrupted" },
+			{ "doctor", "look at all that a packet meets, and say what is wrong and "
+				    "how to mend it" },
 			{},
 		},
 };
@@ -185,11 +189,14 @@ static int run(const struct cli *cli)
 	case ONCE:
 	case ONCE | JSON:
 		return show_once(cli->config, cli->flags);
+	case DOCTOR:
+		return doctor_examine(cli->config);
 	default:
-		return cli_usage(&program,
-				 cli->flags ? "these options don't go together"
-					    : "one of --daemon, --status and --once is needed",
-				 "");
+		return cli_usage(
+			&program,
+			cli->flags ? "these options don't go together"
+				   : "one of --daemon, --status, --once and --doctor is needed",
+			"");
 	}
 }
 

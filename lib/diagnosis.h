@@ -6,6 +6,7 @@
 
 #include "fault.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum finding_kind {

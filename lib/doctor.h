@@ -5,8 +5,8 @@
 #pragma once
 
 #include "diagnosis.h"
-#include "reconcile.h"
 #include "networkd.h"
+#include "reconcile.h"
 
 /* What the checks look at. Each takes what it needs, and leaves the rest. */
 struct patient {
@@ -14,6 +14,8 @@ struct patient {
 	const struct config *config; /* NULL: there is none that can be read */
 	struct outcome outcome;	     /* facts, prefixes, selections, of a run that only looks */
 	bool looked;		     /* there is an outcome */
+	char *plan;		     /* owned; what a run would change, a line each (plan_print) */
+	bool planned;		     /* there is one; else the base ruleset is missing, say */
 	struct networkd *networkd;   /* NULL: nobody to ask */
 	const char *root;	     /* before the path of each file, "" but in tests */
 };
@@ -29,25 +31,26 @@ struct doctor_check {
 	int (*look)(struct patient *patient, struct diagnosis *diagnosis, struct fault *fault);
 };
 
-/* All of them, in the packet's order, up to one without a topic. By file: */
-int doctor_links(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_links.c */
-int doctor_dot1x(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_dot1x.c */
-int doctor_leases(struct patient *, struct diagnosis *, struct fault *);     /* doctor_leases.c */
-int doctor_prefixes(struct patient *, struct diagnosis *, struct fault *);   /* doctor_leases.c */
-int doctor_gateways(struct patient *, struct diagnosis *, struct fault *);   /* doctor_leases.c */
-int doctor_rules(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_kernel.c */
-int doctor_tables(struct patient *, struct diagnosis *, struct fault *);     /* doctor_kernel.c */
-int doctor_nft(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_nft.c */
-int doctor_npt(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_nft.c */
-int doctor_flows(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_flows.c */
-int doctor_probes(struct patient *, struct diagnosis *, struct fault *);     /* doctor_probes.c */
-int doctor_neighbours(struct patient *, struct diagnosis *, struct fault *); /* doctor_neighbours.c */
-int doctor_opnsense(struct patient *, struct diagnosis *, struct fault *);   /* doctor_neighbours.c */
-int doctor_sysctls(struct patient *, struct diagnosis *, struct fault *);    /* doctor_sysctls.c */
-int doctor_networkd(struct patient *, struct diagnosis *, struct fault *);   /* doctor_networkd.c */
-int doctor_hooks(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_files.c */
-int doctor_files(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_files.c */
-int doctor_units(struct patient *, struct diagnosis *, struct fault *);	     /* doctor_units.c */
+/* All of them, by file. Their order is doctor.c's. */
+int doctor_links(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_links.c */
+int doctor_dot1x(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_dot1x.c */
+int doctor_leases(struct patient *, struct diagnosis *, struct fault *);   /* doctor_leases.c */
+int doctor_prefixes(struct patient *, struct diagnosis *, struct fault *); /* doctor_leases.c */
+int doctor_gateways(struct patient *, struct diagnosis *, struct fault *); /* doctor_leases.c */
+int doctor_rules(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_kernel.c */
+int doctor_tables(struct patient *, struct diagnosis *, struct fault *);   /* doctor_kernel.c */
+int doctor_nft(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_nft.c */
+int doctor_npt(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_nft.c */
+int doctor_flows(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_flows.c */
+int doctor_probes(struct patient *, struct diagnosis *, struct fault *);   /* doctor_probes.c */
+int doctor_neighbours(struct patient *, struct diagnosis *,
+		      struct fault *);					   /* doctor_neighbours.c */
+int doctor_opnsense(struct patient *, struct diagnosis *, struct fault *); /* doctor_neighbours.c */
+int doctor_sysctls(struct patient *, struct diagnosis *, struct fault *);  /* doctor_sysctls.c */
+int doctor_networkd(struct patient *, struct diagnosis *, struct fault *); /* doctor_networkd.c */
+int doctor_hooks(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_files.c */
+int doctor_files(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_files.c */
+int doctor_units(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_units.c */
 
 /*
  * Examines this machine and prints what it finds on stdout. An exit status: EXIT_DONE if nothing is

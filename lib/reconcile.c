@@ -304,8 +304,8 @@ static int finish(struct run *run, struct fault *fault)
 
 	if (run->request->mode != RECONCILE_LOOK)
 		warn(run);
-	if (run->request->mode == RECONCILE_PRINT)
-		plan_print(&run->plan, stdout);
+	if (run->request->plan || run->request->mode == RECONCILE_PRINT)
+		plan_print(&run->plan, run->request->plan ?: stdout);
 	if (run->request->mode != RECONCILE_APPLY)
 		return plan_is_empty(&run->plan) ? RECONCILED : RECONCILE_CHANGED;
 	/* Also when nothing changed: the rules' files may have gone. */

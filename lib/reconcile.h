@@ -11,7 +11,7 @@
 
 enum reconcile_mode {
 	RECONCILE_APPLY,
-	RECONCILE_PRINT, /* print the plan on stdout instead of carrying it out */
+	RECONCILE_PRINT, /* print the plan instead of carrying it out */
 	RECONCILE_LOOK,	 /* only find out what there is */
 };
 
@@ -21,6 +21,7 @@ struct reconcile {
 	const struct verdicts *verdicts; /* NULL: those of health.json */
 	struct addr router6; /* OPNsense's link-local, found out before this run; or AF_UNSPEC */
 	bool wait; /* for OPNsense to tell its link-local; else it is asked, and a later run sees */
+	FILE *plan; /* where the plan is printed; NULL: RECONCILE_PRINT's goes to stdout */
 };
 
 /*
