@@ -72,12 +72,13 @@ static int tell_none(struct link *link)
 	if (fclose(f) != 0)
 		return -ENOMEM;
 	if (n > 1)
-		return diagnosis_add(link->diagnosis, FINDING_WRONG,
-				     "set router6_linklocal to OPNsense's in mwan.conf, then "
-				     "`update-routes`",
-				     "several machines answer on %s, and none has router4 or router6: "
-				     "%s",
-				     interface, list);
+		return diagnosis_add(
+			link->diagnosis, FINDING_WRONG,
+			"set router6_linklocal to OPNsense's in mwan.conf, then "
+			"`update-routes`",
+			"several machines answer on %s, and none has router4 or router6: "
+			"%s",
+			interface, list);
 	return diagnosis_add(link->diagnosis, FINDING_WRONG,
 			     "OPNsense, Interfaces, the one that leads here: enabled, with IPv6 (a "
 			     "static address, or link-local at least); its firewall has to let "

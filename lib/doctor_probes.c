@@ -155,11 +155,12 @@ static int tell_all_silent(struct probing *p, enum family family)
 {
 	_cleanup_(freep) char *fix = NULL;
 
-	if (asprintf(&fix,
-		     "are ping%c and http%c in %s right? if so, `tcpdump -ni %s` shows what leaves, "
-		     "and what comes",
-		     digit(family), digit(family), p->patient->config_path,
-		     p->report.wans[0].interface) < 0)
+	if (asprintf(
+		    &fix,
+		    "are ping%c and http%c in %s right? if so, `tcpdump -ni %s` shows what leaves, "
+		    "and what comes",
+		    digit(family), digit(family), p->patient->config_path,
+		    p->report.wans[0].interface) < 0)
 		return -ENOMEM;
 	return diagnosis_add(p->diagnosis, FINDING_WRONG, fix,
 			     "IPv%c: no target answers over any of the WANs", digit(family));

@@ -82,7 +82,8 @@ const struct neighbour *neighbours_find(const struct neighbours *neighbours, str
 
 bool neighbour_same_mac(const struct neighbour *a, const struct neighbour *b)
 {
-	return a->mac_len > 0 && a->mac_len == b->mac_len && memcmp(a->mac, b->mac, a->mac_len) == 0;
+	return a->mac_len > 0 && a->mac_len == b->mac_len &&
+	       memcmp(a->mac, b->mac, a->mac_len) == 0;
 }
 
 void neighbour_solicit(const char *interface, unsigned ifindex, struct addr addr)
@@ -99,8 +100,7 @@ void neighbour_solicit(const char *interface, unsigned ifindex, struct addr addr
 	if (!addr.family)
 		return;
 	fd = socket(addr.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, strlen(interface)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, strlen(interface)) < 0)
 		return;
 	/* Whether it arrives does not matter. */
 	if (addr.family == AF_INET6)
