@@ -11,13 +11,16 @@
 /* What the checks look at. Each takes what it needs, and leaves the rest. */
 struct patient {
 	const char *config_path;
-	const struct config *config; /* NULL: there is none that can be read */
-	struct outcome outcome;	     /* facts, prefixes, selections, of a run that only looks */
-	bool looked;		     /* there is an outcome */
-	char *plan;		     /* owned; what a run would change, a line each (plan_print) */
-	bool planned;		     /* there is one; else the base ruleset is missing, say */
-	struct networkd *networkd;   /* NULL: nobody to ask */
-	const char *root;	     /* before the path of each file, "" but in tests */
+	const struct config *config;   /* NULL: there is none that can be read */
+	struct outcome outcome;	       /* facts, prefixes, selections, of a run that only looks */
+	bool looked;		       /* there is an outcome */
+	char *plan;		       /* owned; what update-npt would change (plan_print) */
+	bool planned;		       /* there is one; else the base ruleset is missing, say */
+	struct fault unplanned;	       /* and then: why */
+	struct kernel kernel;	       /* connections; each is open once a run has looked */
+	bool (*explained)[N_FAMILIES]; /* owned; by the WAN's index: what ails it has been told */
+	struct networkd *networkd;     /* NULL: nobody to ask */
+	const char *root;	       /* before the path of each file, "" but in tests */
 };
 
 /*
@@ -31,14 +34,24 @@ struct doctor_check {
 	int (*look)(struct patient *patient, struct diagnosis *diagnosis, struct fault *fault);
 };
 
+/* What comes of it in both families needs no words of its own. */
+void doctor_explain(struct patient *patient, size_t wan);
+
+/*
+ * Tells of the plan's lines that `is_mine` chooses, the first of them in full, as one finding about
+ * `things`; with what puts them right. 1: it did; 0: there are none; -ENOMEM.
+ */
+int doctor_tell_plan(const struct patient *patient, struct diagnosis *diagnosis,
+		     bool (*is_mine)(const char *line), const char *things);
+
 /* All of them, by file. Their order is doctor.c's. */
 int doctor_links(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_links.c */
 int doctor_dot1x(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_dot1x.c */
 int doctor_leases(struct patient *, struct diagnosis *, struct fault *);   /* doctor_leases.c */
 int doctor_prefixes(struct patient *, struct diagnosis *, struct fault *); /* doctor_leases.c */
 int doctor_gateways(struct patient *, struct diagnosis *, struct fault *); /* doctor_leases.c */
-int doctor_rules(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_kernel.c */
-int doctor_tables(struct patient *, struct diagnosis *, struct fault *);   /* doctor_kernel.c */
+int doctor_rules(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_rules.c */
+int doctor_tables(struct patient *, struct diagnosis *, struct fault *);   /* doctor_tables.c */
 int doctor_nft(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_nft.c */
 int doctor_npt(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_nft.c */
 int doctor_flows(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_flows.c */
