@@ -58,7 +58,7 @@ static int look_at_gateways(struct patient *patient, struct diagnosis *diagnosis
 	if (!gateways)
 		return -ENOMEM;
 	n = list_gateways(patient, gateways);
-	r = neighbours_seek(gateways, n, fault);
+	r = neighbours_seek(patient->kernel.sk, gateways, n, fault);
 	for (size_t i = 0; i < n && r == 0; i++) {
 		*answering += gateways[i].answers;
 		if (!gateways[i].answers)
@@ -124,7 +124,7 @@ static int look_at_lan(struct patient *patient, struct diagnosis *diagnosis, str
 			.interface = config->lan.interface,
 			.ifindex = patient->outcome.facts.lan.link.index,
 		};
-	r = neighbours_seek(inside, config->n_map4 + 1, fault);
+	r = neighbours_seek(patient->kernel.sk, inside, config->n_map4 + 1, fault);
 	if (r < 0)
 		return r;
 	/* A link on which nobody is at all says so once. */

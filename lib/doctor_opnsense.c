@@ -9,6 +9,7 @@
 #include <string.h>
 
 struct link {
+	struct nl_sock *sk;
 	const struct config *config;
 	const struct facts *facts;
 	struct diagnosis *diagnosis;
@@ -21,18 +22,15 @@ static int ask(struct link *link, struct fault *fault)
 	const struct config *config = link->config;
 	const struct addr addresses[] = { config->lan.router4, config->lan.router6,
 					  link->facts->router6_linklocal };
-	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	unsigned ifindex = link->facts->lan.link.index;
 	struct sought sought[ARRAY_SIZE(addresses)];
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++)
 		sought[i] = (struct sought){ addresses[i], config->lan.interface, ifindex, false };
-	r = neighbours_seek(sought, ARRAY_SIZE(sought), fault);
+	r = neighbours_seek(link->sk, sought, ARRAY_SIZE(sought), fault);
 	if (r == 0)
-		r = netlink_open(NETLINK_ROUTE, &sk, fault);
-	if (r == 0)
-		r = observe_neighbours(sk, ifindex, &link->neighbours);
+		r = observe_neighbours(link->sk, ifindex, &link->neighbours);
 	return r < 0 ? fault_set(fault, r, "neighbours of %s: %s", config->lan.interface,
 				 strerror(-r))
 		     : 0;
@@ -146,36 +144,10 @@ static int tell_router6(struct link *link)
 			     addr_str(router6).s, config->lan.interface);
 }
 
-/* ---- the prefix ---- */
-
-/* On-link, each host inside would be asked for on this link, where it is not. */
-static int tell_on_link(struct link *link)
-{
-	const struct link_fact *lan = &link->facts->lan;
-	_cleanup_(freep) char *fix = NULL;
-	struct prefix prefix6 = link->config->lan.prefix6;
-
-	for (size_t i = 0; i < lan->n_addresses; i++) {
-		struct prefix at = lan->addresses[i];
-
-		if (at.len > prefix6.len || !prefix_contains(at, prefix6.addr))
-			continue;
-		if (asprintf(&fix,
-			     "give %s a /64 of it, no more (Address= in its .network file), then "
-			     "`networkctl reload`",
-			     link->config->lan.interface) < 0)
-			return -ENOMEM;
-		return diagnosis_add(link->diagnosis, FINDING_WRONG, fix,
-				     "%s has %s: the whole of prefix6 is on the link, and not "
-				     "behind OPNsense",
-				     link->config->lan.interface, prefix_str(at).s);
-	}
-	return 0;
-}
-
 int doctor_opnsense(struct patient *patient, struct diagnosis *diagnosis, struct fault *fault)
 {
-	struct link link = { .config = patient->config,
+	struct link link = { .sk = patient->kernel.sk,
+			     .config = patient->config,
 			     .facts = &patient->outcome.facts,
 			     .diagnosis = diagnosis };
 	const struct link_fact *lan = &link.facts->lan;
@@ -185,8 +157,6 @@ int doctor_opnsense(struct patient *patient, struct diagnosis *diagnosis, struct
 	if (link.config->lan.prefix6.len == 0 || !lan->link.index || !lan->up || !lan->carrier)
 		return 0;
 	r = ask(&link, fault);
-	if (r == 0)
-		r = tell_on_link(&link);
 	if (r == 0)
 		r = tell_linklocal(&link);
 	if (r == 0)

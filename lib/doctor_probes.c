@@ -4,6 +4,7 @@
  */
 #include "daemon.h"
 #include "doctor.h"
+#include "neighbours.h"
 #include "once.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ struct probing {
 
 static bool is_asked(const struct probing *p, size_t wan, enum family family)
 {
-	return p->report.wans[wan].family[family].present &&
+	return p->report.wans[wan].family[family].present && !p->patient->explained[wan][family] &&
 	       p->patient->outcome.selections[family].usable[wan];
 }
 
@@ -77,6 +78,21 @@ static bool can_not_be_sent(const struct family_report *family)
 	return why && (strncmp(why, "cannot ", 7) == 0 || strncmp(why, "no ", 3) == 0);
 }
 
+/* Then it is what the neighbours tell of. */
+static bool has_silent_gateway(const struct probing *p, size_t wan, enum family family)
+{
+	const struct wan_facts *facts = &p->patient->outcome.facts.wans[wan];
+	struct sought gateway = {
+		.addr = facts->gateway[family].via,
+		.interface = p->patient->config->wans[wan].interface,
+		.ifindex = facts->link.link.index,
+	};
+	struct fault fault = {};
+
+	return gateway.addr.family &&
+	       neighbours_seek(p->patient->kernel.sk, &gateway, 1, &fault) == 0 && !gateway.answers;
+}
+
 /* The words of the status table: what is so; what to do. */
 static int tell_failed(struct probing *p, size_t wan, enum family family)
 {
@@ -86,6 +102,8 @@ static int tell_failed(struct probing *p, size_t wan, enum family family)
 	_cleanup_(freep) char *fix = NULL;
 	int r;
 
+	if (has_silent_gateway(p, wan, family))
+		return 0;
 	if (can_not_be_sent(&report->family[family]))
 		r = asprintf(&fix, "`ip -%c address show dev %s` shows what it can send from",
 			     digit(family), report->interface);
@@ -247,9 +265,9 @@ static int tell(struct probing *p)
 	}
 	if (r < 0 || p->diagnosis->n > before)
 		return r;
-	if (asked == 0)
-		return diagnosis_add(p->diagnosis, FINDING_NOTE, "mend what is above",
-				     "no WAN can be probed");
+	/* What keeps them from it has been told, or is about to be. */
+	if (asked == 0 || is_any_failed(p))
+		return 0;
 	return diagnosis_good(p->diagnosis, "all targets answer, over %zu paths%s", asked,
 			      p->again ? ", some only the second time" : "");
 }

@@ -118,14 +118,11 @@ static int look(struct nl_sock *sk, struct sought *sought)
 	return r;
 }
 
-int neighbours_seek(struct sought *sought, size_t n, struct fault *fault)
+int neighbours_seek(struct nl_sock *sk, struct sought *sought, size_t n, struct fault *fault)
 {
-	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	uint64_t end_us = clock_us(CLOCK_MONOTONIC) + WAIT_US;
-	int r = netlink_open(NETLINK_ROUTE, &sk, fault);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	for (bool first = true;; first = false) {
 		size_t silent = 0;
 

@@ -39,7 +39,7 @@ struct sought {
  * Fills `answers`: the kernel knows the neighbour, or learns of it by asking for all at once and
  * waiting a little. 0 or a negative errno.
  */
-int neighbours_seek(struct sought *sought, size_t n, struct fault *fault);
+int neighbours_seek(struct nl_sock *sk, struct sought *sought, size_t n, struct fault *fault);
 
 /*
  * Makes the kernel ask the link for the address, by a datagram to the discard port. Who has it
