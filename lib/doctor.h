@@ -45,6 +45,9 @@ void doctor_explain(struct patient *patient, size_t wan);
 int doctor_tell_plan(const struct patient *patient, struct diagnosis *diagnosis,
 		     bool (*is_mine)(const char *line), const char *things, const char *program);
 
+/* Whether there is room for more flows: a full table refuses new ones. 0 or -ENOMEM. */
+int doctor_room(const char *root, struct diagnosis *diagnosis);
+
 /* All of them, by file. Their order is doctor.c's. */
 int doctor_links(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_links.c */
 int doctor_dot1x(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_dot1x.c */

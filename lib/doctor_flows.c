@@ -11,20 +11,19 @@
 #define SYSCTLS "/proc/sys/net/netfilter/"
 
 /* -1: there is no such. */
-static long long read_sysctl(const struct patient *patient, const char *name)
+static long long read_sysctl(const char *root, const char *name)
 {
 	_cleanup_(freep) char *text = NULL;
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s" SYSCTLS "%s", patient->root, name);
+	snprintf(path, sizeof(path), "%s" SYSCTLS "%s", root, name);
 	return file_read(path, &text) == 0 ? strtoll(text, NULL, 10) : -1;
 }
 
-/* A full table refuses new flows. 1: it has been said. */
-static int look_at_room(const struct patient *patient, struct diagnosis *diagnosis)
+int doctor_room(const char *root, struct diagnosis *diagnosis)
 {
-	long long count = read_sysctl(patient, "nf_conntrack_count");
-	long long max = read_sysctl(patient, "nf_conntrack_max");
+	long long count = read_sysctl(root, "nf_conntrack_count");
+	long long max = read_sysctl(root, "nf_conntrack_max");
 
 	if (count < 0 || max <= 0 || count < max / 10 * 9)
 		return 0;
@@ -100,7 +99,7 @@ static int say_good(const struct patient *patient, const struct flow_census *cen
 	size_t at = 0;
 
 	for (size_t i = 0; i < patient->config->n_wans && at < sizeof(text); i++)
-		at += snprintf(text + at, sizeof(text) - at, "%s%s %zu", at ? ", " : "",
+		at += snprintf(text + at, sizeof(text) - at, "%s%s has %zu", at ? ", " : "",
 			       patient->config->wans[i].name,
 			       census->of[i][IPV4] + census->of[i][IPV6]);
 	return diagnosis_good(diagnosis, "%s", text);
@@ -115,7 +114,7 @@ int doctor_flows(struct patient *patient, struct diagnosis *diagnosis, struct fa
 	r = conntrack_count(patient->kernel.nfnl, patient->config, &patient->outcome.facts,
 			    &patient->outcome.npt, &census, fault);
 	if (r == 0)
-		r = look_at_room(patient, diagnosis);
+		r = doctor_room(patient->root, diagnosis);
 	if (r == 0)
 		r = tell_misplaced(patient, &census, diagnosis);
 	if (r == 0)
