@@ -62,7 +62,7 @@ int doctor_flows(struct patient *, struct diagnosis *, struct fault *);	   /* do
 int doctor_probes(struct patient *, struct diagnosis *, struct fault *);   /* doctor_probes.c */
 int doctor_neighbours(struct patient *, struct diagnosis *,
 		      struct fault *);					   /* doctor_neighbours.c */
-int doctor_opnsense(struct patient *, struct diagnosis *, struct fault *); /* doctor_neighbours.c */
+int doctor_opnsense(struct patient *, struct diagnosis *, struct fault *); /* doctor_opnsense.c */
 int doctor_sysctls(struct patient *, struct diagnosis *, struct fault *);  /* doctor_sysctls.c */
 int doctor_networkd(struct patient *, struct diagnosis *, struct fault *); /* doctor_networkd.c */
 int doctor_hooks(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_files.c */
