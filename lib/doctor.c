@@ -50,9 +50,8 @@ static bool prefixes_have_changed(const struct patient *patient)
 }
 
 int doctor_tell_plan(const struct patient *patient, struct diagnosis *diagnosis,
-		     bool (*is_mine)(const char *line), const char *things)
+		     bool (*is_mine)(const char *line), const char *things, const char *program)
 {
-	const char *program = prefixes_have_changed(patient) ? "update-npt" : "update-routes";
 	char fix[128], more[80] = "";
 	const char *first = NULL;
 	size_t n = 0;
@@ -66,6 +65,8 @@ int doctor_tell_plan(const struct patient *patient, struct diagnosis *diagnosis,
 	}
 	if (n == 0)
 		return 0;
+	if (!program)
+		program = prefixes_have_changed(patient) ? "update-npt" : "update-routes";
 	if (n > 1)
 		snprintf(more, sizeof(more), ", and %zu more (`%s --dry-run` prints them)", n - 1,
 			 program);

@@ -39,10 +39,14 @@ void doctor_explain(struct patient *patient, size_t wan);
 
 /*
  * Tells of the plan's lines that `is_mine` chooses, the first of them in full, as one finding about
- * `things`; with what puts them right. 1: it did; 0: there are none; -ENOMEM.
+ * `things`; with the program that puts them right, or NULL: the one that can. 1: it did; 0: there
+ * are none; -ENOMEM.
  */
 int doctor_tell_plan(const struct patient *patient, struct diagnosis *diagnosis,
-		     bool (*is_mine)(const char *line), const char *things);
+		     bool (*is_mine)(const char *line), const char *things, const char *program);
+
+/* Whether there is room for more flows: a full table refuses new ones. 0 or -ENOMEM. */
+int doctor_room(const char *root, struct diagnosis *diagnosis);
 
 /* All of them, by file. Their order is doctor.c's. */
 int doctor_links(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_links.c */

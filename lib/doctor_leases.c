@@ -46,6 +46,19 @@ static int tell_no_dhcp4(const struct patient *patient, size_t wan, struct diagn
 			      conf->interface);
 }
 
+/* What it has, whoever gave it: networkd's word for it, or the kernel's. */
+static void note_addresses(const struct patient *patient, size_t wan, const struct lease *lease,
+			   FILE *f)
+{
+	const struct link_fact *link = &facts_of(patient, wan)->link;
+
+	fprintf(f, "%s%s", ftell(f) ? "; " : "", conf_of(patient, wan)->name);
+	if (*lease->addresses)
+		fprintf(f, " %s", lease->addresses);
+	for (size_t i = 0; !*lease->addresses && i < link->n_addresses; i++)
+		fprintf(f, "%s %s", i ? "," : "", addr_str(link->addresses[i].addr).s);
+}
+
 /* What networkd says of the WAN. *silent: it says nothing. */
 static int look_at_lease(struct patient *patient, size_t wan, bool *silent, struct lease *lease,
 			 struct diagnosis *diagnosis)
@@ -77,10 +90,13 @@ static int look_at_lease(struct patient *patient, size_t wan, bool *silent, stru
 
 int doctor_leases(struct patient *patient, struct diagnosis *diagnosis, struct fault *fault)
 {
-	char text[512] = "";
-	size_t before = diagnosis->n, at = 0, n_silent = 0;
+	_cleanup_(freep) char *text = NULL;
+	size_t before = diagnosis->n, n_silent = 0, size;
+	FILE *f = open_memstream(&text, &size);
 	int r = 0;
 
+	if (!f)
+		return -ENOMEM;
 	for (size_t i = 0; i < patient->config->n_wans && r == 0; i++) {
 		struct lease lease;
 		bool silent;
@@ -89,17 +105,16 @@ int doctor_leases(struct patient *patient, struct diagnosis *diagnosis, struct f
 			continue;
 		r = look_at_lease(patient, i, &silent, &lease, diagnosis);
 		n_silent += silent;
-		if (at < sizeof(text))
-			at += snprintf(text + at, sizeof(text) - at, "%s%s %s", at ? ", " : "",
-				       conf_of(patient, i)->name,
-				       *lease.addresses ? lease.addresses : "no lease");
+		note_addresses(patient, i, &lease, f);
 	}
+	if (fclose(f) != 0)
+		return -ENOMEM;
 	if (r == 0 && n_silent > 0)
 		r = diagnosis_tell(diagnosis, FINDING_NOTE,
 				   "systemd-networkd says nothing of %zu WAN%s: `systemctl status "
 				   "systemd-networkd`",
 				   n_silent, n_silent > 1 ? "s" : "");
-	if (r < 0 || diagnosis->n > before || !at)
+	if (r < 0 || diagnosis->n > before || !*text)
 		return r;
 	return diagnosis_good(diagnosis, "%s", text);
 }

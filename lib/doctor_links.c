@@ -135,6 +135,8 @@ static int look_at_lan(const struct patient *patient, struct diagnosis *diagnosi
 	const char *interface = config->lan.interface;
 	struct prefix first = { prefix_nth(config->lan.prefix4, 1), config->lan.prefix4.len };
 
+	if (addr_cmp(first.addr, config->lan.router4) == 0)
+		first.addr = prefix_nth(config->lan.prefix4, 2);
 	if (!lan->link.index)
 		return 0;
 	if (link_has_address(lan, config->lan.router4))

@@ -160,7 +160,7 @@ int doctor_rules(struct patient *patient, struct diagnosis *diagnosis, struct fa
 {
 	struct look look = { .patient = patient, .diagnosis = diagnosis };
 	size_t before = diagnosis->n;
-	int r = doctor_tell_plan(patient, diagnosis, is_rule, "policy rules");
+	int r = doctor_tell_plan(patient, diagnosis, is_rule, "policy rules", NULL);
 
 	for (size_t i = 0; i < patient->config->n_wans; i++)
 		if (patient->config->wans[i].mark + PREF_MARK > look.last_mark)

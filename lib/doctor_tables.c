@@ -189,7 +189,7 @@ int doctor_tables(struct patient *patient, struct diagnosis *diagnosis, struct f
 {
 	struct look look = { patient, diagnosis };
 	size_t before = diagnosis->n;
-	int r = doctor_tell_plan(patient, diagnosis, is_route, "addresses and routes");
+	int r = doctor_tell_plan(patient, diagnosis, is_route, "addresses and routes", NULL);
 
 	for (enum family family = 0; family < N_FAMILIES && r >= 0; family++) {
 		struct rtmsg header = { .rtm_family = family_af(family) };

@@ -1,0 +1,123 @@
+#include "base_ruleset.h"
+
+#include "desired_nft.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define LIST "list table inet filter"
+
+int base_ruleset_check(struct nft *nft, struct fault *fault)
+{
+	return nft_check_file(nft, BASE_RULESET, fault);
+}
+
+/* ---- what is in force ---- */
+
+/* In a process of its own: what the kernel prints of the file, in a namespace without links. */
+static void print_expected(int fd)
+{
+	_cleanup_(nft_closep) struct nft *nft = NULL;
+	_cleanup_(freep) char *listing = NULL;
+	struct fault fault = {};
+
+	if (unshare(CLONE_NEWNET) < 0 || nft_open(&nft, &fault) < 0 ||
+	    nft_run(nft, "include \"" BASE_RULESET "\"\n", NULL, &fault) < 0 ||
+	    nft_run(nft, LIST, &listing, &fault) < 0)
+		return;
+	dprintf(fd, "%s", listing);
+}
+
+static int read_all(int fd, char **ret)
+{
+	_cleanup_(fclosep) FILE *f = fdopen(fd, "r");
+	size_t room = 0;
+
+	if (!f) {
+		close(fd);
+		return -errno;
+	}
+	return getdelim(ret, &room, '\0', f) < 0 ? -ENODATA : 0;
+}
+
+static int expect(char **ret)
+{
+	int ends[2], r;
+	pid_t pid;
+
+	if (pipe(ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		print_expected(ends[1]);
+		_exit(0);
+	}
+	close(ends[1]);
+	r = read_all(ends[0], ret);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return pid < 0 ? -errno : r;
+}
+
+/* The next chain of a listing, from its line on: "\tchain input {\n…\t}\n". */
+static bool next_chain(const char **at, const char **ret, size_t *length)
+{
+	const char *start = strstr(*at, "\tchain "), *end;
+
+	end = start ? strstr(start, "\n\t}\n") : NULL;
+	if (!end)
+		return false;
+	*ret = start;
+	*length = end + strlen("\n\t}\n") - start;
+	*at = start + *length;
+	return true;
+}
+
+int base_ruleset_compare(struct nft *nft, char **chain)
+{
+	_cleanup_(freep) char *expected = NULL, *found = NULL;
+	struct fault fault = {};
+	const char *at, *text;
+	size_t length;
+
+	*chain = NULL;
+	if (expect(&expected) < 0 || nft_run(nft, LIST, &found, &fault) < 0)
+		return 0;
+	for (at = expected; next_chain(&at, &text, &length);) {
+		size_t head = strcspn(text, "\n");
+
+		/* What is empty there, the programs fill. */
+		if (memmem(nft_parts[NFT_FILTER].pristine, strlen(nft_parts[NFT_FILTER].pristine),
+			   text, head) ||
+		    memmem(found, strlen(found), text, length))
+			continue;
+		text += strlen("\tchain ");
+		*chain = strndup(text, strcspn(text, " "));
+		return *chain ? 0 : -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- what it says of management ---- */
+
+bool base_ruleset_next_management(const char *text, size_t *at, char *ret, size_t size)
+{
+	const char *define = strstr(text, "\ndefine MANAGEMENT"), *end, *from;
+
+	if (!define)
+		return false;
+	define += strcspn(define, "=");
+	end = define +
+	      strcspn(define, strchr("{", define[1 + strspn(define + 1, " ")]) ? "}" : "\n");
+	from = *at ? text + *at : define;
+	from = memchr(from, '"', end - from);
+	if (!from)
+		return false;
+	from++;
+	snprintf(ret, size, "%.*s", (int)strcspn(from, "\"\n"), from);
+	*at = from + strcspn(from, "\"\n") + 1 - text;
+	return true;
+}
