@@ -138,3 +138,25 @@ int conf_file_get(const char *path, const char *section, const char *key, char *
 	}
 	return 0;
 }
+
+bool conf_is_one_of(const char *value, const char *const *words)
+{
+	for (; value && *words; words++)
+		if (strcasecmp(value, *words) == 0)
+			return true;
+	return false;
+}
+
+bool conf_is_no(const char *value)
+{
+	static const char *const words[] = { "no", "false", "off", "0", "n", "f", NULL };
+
+	return conf_is_one_of(value, words);
+}
+
+bool conf_is_yes(const char *value)
+{
+	static const char *const words[] = { "yes", "true", "on", "1", "y", "t", NULL };
+
+	return conf_is_one_of(value, words);
+}

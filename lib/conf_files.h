@@ -23,3 +23,9 @@ int conf_file_get(const char *path, const char *section, const char *key, char *
 
 /* Cuts white space and comments off a line, in place; "" where nothing is left. */
 char *conf_line_trim(char *line);
+
+/* True when the value is one of the words, which NULL ends; systemd's words for no and yes. NULL
+ * is none of them. */
+bool conf_is_one_of(const char *value, const char *const *words);
+bool conf_is_no(const char *value);
+bool conf_is_yes(const char *value);

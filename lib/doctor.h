@@ -66,7 +66,7 @@ int doctor_neighbours(struct patient *, struct diagnosis *,
 int doctor_opnsense(struct patient *, struct diagnosis *, struct fault *); /* doctor_opnsense.c */
 int doctor_sysctls(struct patient *, struct diagnosis *, struct fault *);  /* doctor_sysctls.c */
 int doctor_networkd(struct patient *, struct diagnosis *, struct fault *); /* doctor_networkd.c */
-int doctor_hooks(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_files.c */
+int doctor_hooks(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_hooks.c */
 int doctor_files(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_files.c */
 int doctor_units(struct patient *, struct diagnosis *, struct fault *);	   /* doctor_units.c */
 

@@ -26,7 +26,7 @@ struct expected {
 };
 
 static const struct expected ours[] = {
-	{ "nftables.service", ACTIVE, true, false, false, "the base ruleset" },
+	{ "nftables.service", ACTIVE, false, false, false, "the base ruleset" },
 	{ "systemd-networkd.service", ACTIVE, true, false, false, "addresses and leases" },
 	{ "networkd-dispatcher.service", ACTIVE, true, false, true, "hooks" },
 	{ "mwan-trace-boot.service", ACTIVE, true, false, true, "the trace id of a boot" },
