@@ -103,21 +103,35 @@ int base_ruleset_compare(struct nft *nft, char **chain)
 
 /* ---- what it says of management ---- */
 
+/* What stands after its "=", to the end of the line or of the braces; NULL: there is no such. */
+static const char *find_define(const char *text, size_t *length)
+{
+	const char *at = strstr(text, "define MANAGEMENT"), *value;
+
+	while (at && at != text && at[-1] != '\n')
+		at = strstr(at + 1, "define MANAGEMENT");
+	value = at ? strchr(at, '=') : NULL;
+	if (!value)
+		return NULL;
+	value += 1 + strspn(value + 1, " \t");
+	*length = strcspn(value, *value == '{' ? "}" : "\n");
+	return value;
+}
+
 bool base_ruleset_next_management(const char *text, size_t *at, char *ret, size_t size)
 {
-	const char *define = strstr(text, "\ndefine MANAGEMENT"), *end, *from;
+	size_t length;
+	const char *value = find_define(text, &length), *from, *end;
 
-	if (!define)
+	if (!value)
 		return false;
-	define += strcspn(define, "=");
-	end = define +
-	      strcspn(define, strchr("{", define[1 + strspn(define + 1, " ")]) ? "}" : "\n");
-	from = *at ? text + *at : define;
-	from = memchr(from, '"', end - from);
+	end = value + length;
+	from = *at ? text + *at : value;
+	from = from < end ? memchr(from, '"', end - from) : NULL;
 	if (!from)
 		return false;
-	from++;
-	snprintf(ret, size, "%.*s", (int)strcspn(from, "\"\n"), from);
-	*at = from + strcspn(from, "\"\n") + 1 - text;
+	length = strcspn(from + 1, "\"\n");
+	snprintf(ret, size, "%.*s", (int)length, from + 1);
+	*at = from + 1 + length + 1 - text;
 	return true;
 }

@@ -11,13 +11,14 @@
 /* What the checks look at. Each takes what it needs, and leaves the rest. */
 struct patient {
 	const char *config_path;
-	const struct config *config;   /* NULL: there is none that can be read */
-	struct outcome outcome;	       /* facts, prefixes, selections, of a run that only looks */
-	bool looked;		       /* there is an outcome */
-	char *plan;		       /* owned; what update-npt would change (plan_print) */
-	bool planned;		       /* there is one; else the base ruleset is missing, say */
-	struct fault unplanned;	       /* and then: why */
-	struct kernel kernel;	       /* connections; each is open once a run has looked */
+	const struct config *config; /* NULL: there is none that can be read */
+	struct outcome outcome;	     /* facts, prefixes, selections, of a run that only looks */
+	bool looked;		     /* there is an outcome */
+	char *plan;		     /* owned; what update-npt would change (plan_print) */
+	bool planned;		     /* there is one; else the base ruleset is missing, say */
+	struct fault unplanned;	     /* and then: why */
+	struct kernel kernel;	     /* connections; each is open once a run has looked */
+	bool unkept;		     /* of the rules, what is kept is not: a run writes all anew */
 	bool (*explained)[N_FAMILIES]; /* owned; by the WAN's index: what ails it has been told */
 	struct networkd *networkd;     /* NULL: nobody to ask */
 	const char *root;	       /* before the path of each file, "" but in tests */

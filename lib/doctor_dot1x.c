@@ -35,7 +35,7 @@ static int look_at_owner(const struct wpa_file *file, struct diagnosis *diagnosi
 	if (stat(file->path, &st) < 0 || (st.st_uid == 0 && !(secret && (st.st_mode & 077))))
 		return 0;
 	return diagnosis_tell(diagnosis, FINDING_WRONG,
-			      "%s (%s in %s) can be %s by others than root: `chown root: %s && "
+			      "%s (%s in %s) can be %s by others than root: `chown root %s && "
 			      "chmod 0600 %s`",
 			      file->path, file->key, WPA_CONFIG, secret ? "read" : "written",
 			      file->path, file->path);
@@ -69,11 +69,12 @@ static int look_at_flag(const char *port, bool authorized, struct diagnosis *dia
 
 	if (flag == authorized)
 		return 0;
-	return diagnosis_tell(diagnosis, FINDING_WRONG,
-			      "%s is%s there, though %s is %sauthorized: `wpa-action --sync %s`; "
-			      "wpa-action-sync.timer does so each minute: `systemctl enable --now "
-			      "wpa-action-sync.timer`",
-			      DOT1X_FLAG, flag ? "" : " not", port, authorized ? "" : "not ", port);
+	return diagnosis_tell(
+		diagnosis, FINDING_WRONG,
+		"%s is%s there, though %s is %sauthorized: `wpa-action --sync %s`, as "
+		"wpa-action-sync.timer does each minute (`systemctl enable --now "
+		"wpa-action-sync.timer`)",
+		DOT1X_FLAG, flag ? "" : " not", port, authorized ? "" : "not ", port);
 }
 
 int doctor_dot1x(struct patient *patient, struct diagnosis *diagnosis, struct fault *fault)

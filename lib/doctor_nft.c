@@ -111,27 +111,29 @@ static bool is_npt(const char *line)
 	return strncmp(line, "nft ", 4) == 0 && memmem(line, length, " ip6 nat", 8);
 }
 
-static int look_at_kept(struct diagnosis *diagnosis)
+static int look_at_kept(struct patient *patient, struct diagnosis *diagnosis)
 {
-	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++)
-		if (access(nft_rules_path(part).s, F_OK) < 0)
-			return diagnosis_tell(diagnosis, FINDING_WRONG,
-					      "%s is missing: the next reload of nftables would "
-					      "leave the router without its runtime rules: "
-					      "`update-routes`",
-					      nft_rules_path(part).s);
+	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
+		if (access(nft_rules_path(part).s, F_OK) == 0)
+			continue;
+		patient->unkept = true;
+		return diagnosis_tell(diagnosis, FINDING_WRONG,
+				      "%s is missing: the next reload of nftables would "
+				      "leave the router without its runtime rules: "
+				      "`update-routes`",
+				      nft_rules_path(part).s);
+	}
 	return 0;
 }
 
-static int look_at_rules(const struct patient *patient, const char *listing,
-			 struct diagnosis *diagnosis)
+static int look_at_rules(struct patient *patient, const char *listing, struct diagnosis *diagnosis)
 {
 	int r = 0;
 
-	if (patient->planned)
+	if (patient->config && !patient->unkept)
+		r = look_at_kept(patient, diagnosis);
+	if (r == 0 && patient->planned && !patient->unkept)
 		r = doctor_tell_plan(patient, diagnosis, is_nft, "rules in nftables", NULL);
-	if (r == 0 && patient->config)
-		r = look_at_kept(diagnosis);
 	if (r >= 0)
 		r = foreign_tables_tell(listing, patient->config, diagnosis);
 	return r;
@@ -153,6 +155,7 @@ int doctor_nft(struct patient *patient, struct diagnosis *diagnosis, struct faul
 	r = look_at_base(*nft, listing, &bad, diagnosis);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	patient->unkept = strstr(bad.text, KEPT "/");
 	r = *bad.text ? tell_bad_file(&bad, diagnosis) : look_at_force(*nft, diagnosis);
 	if (r == 0)
 		r = look_at_management(diagnosis);
@@ -183,7 +186,7 @@ int doctor_npt(struct patient *patient, struct diagnosis *diagnosis, struct faul
 	int r;
 
 	/* Without the base, there is nothing that could be empty. */
-	if (!patient->planned)
+	if (!patient->planned || patient->unkept)
 		return 0;
 	r = doctor_tell_plan(patient, diagnosis, is_npt,
 			     is_empty(patient)

@@ -69,8 +69,12 @@ void nft_close(struct nft *nft)
 
 static int say_error(struct nft *nft, struct fault *fault)
 {
+	static const char included[] = "In file included from ";
 	const char *error = nft->nft_ctx_get_error_buffer(nft->ctx);
 
+	/* The file itself comes after those that lead to it. */
+	while (strncmp(error, included, strlen(included)) == 0 && strchr(error, '\n'))
+		error = strchr(error, '\n') + 1;
 	return fault_set(fault, strstr(error, "No such file or directory") ? -ENOENT : -EIO,
 			 "nftables: %.*s", (int)strcspn(error, "\n"),
 			 *error ? error : "refused, without a reason");
