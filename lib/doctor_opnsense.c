@@ -16,12 +16,11 @@ struct link {
 	struct neighbours neighbours;
 };
 
-/* Everybody who is to be there is asked; who is has answered when this returns. */
+/* router4 has been asked for already. */
 static int ask(struct link *link, struct fault *fault)
 {
 	const struct config *config = link->config;
-	const struct addr addresses[] = { config->lan.router4, config->lan.router6,
-					  link->facts->router6_linklocal };
+	const struct addr addresses[] = { config->lan.router6, link->facts->router6_linklocal };
 	unsigned ifindex = link->facts->lan.link.index;
 	struct sought sought[ARRAY_SIZE(addresses)];
 	int r;

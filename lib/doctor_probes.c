@@ -78,19 +78,17 @@ static bool can_not_be_sent(const struct family_report *family)
 	return why && (strncmp(why, "cannot ", 7) == 0 || strncmp(why, "no usable ", 10) == 0);
 }
 
-/* Then it is what the neighbours tell of. */
+/* Then it is what the neighbours tell of. The probes have made the kernel ask for it. */
 static bool has_silent_gateway(const struct probing *p, size_t wan, enum family family)
 {
 	const struct wan_facts *facts = &p->patient->outcome.facts.wans[wan];
-	struct sought gateway = {
-		.addr = facts->gateway[family].via,
-		.interface = p->patient->config->wans[wan].interface,
-		.ifindex = facts->link.link.index,
-	};
-	struct fault fault = {};
+	_cleanup_(neighbours_done) struct neighbours neighbours = {};
+	struct addr gateway = facts->gateway[family].via;
 
-	return gateway.addr.family &&
-	       neighbours_seek(p->patient->kernel.sk, &gateway, 1, &fault) == 0 && !gateway.answers;
+	return gateway.family &&
+	       observe_neighbours(p->patient->kernel.sk, facts->link.link.index, &neighbours) ==
+		       0 &&
+	       !neighbours_find(&neighbours, gateway);
 }
 
 /* The words of the status table: what is so; what to do. */

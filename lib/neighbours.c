@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The kernel asks three times, a second apart; who is there answers the first time. */
+/* Who is there answers the first time; what the kernel has given up meanwhile is asked for again.
+ */
 #define WAIT_US 1200000
 #define STEP_US 50000
+#define STEPS_ASKED 6
 
 void neighbours_done(struct neighbours *neighbours)
 {
@@ -123,14 +125,14 @@ int neighbours_seek(struct nl_sock *sk, struct sought *sought, size_t n, struct 
 	uint64_t end_us = clock_us(CLOCK_MONOTONIC) + WAIT_US;
 	int r = 0;
 
-	for (bool first = true;; first = false) {
+	for (unsigned step = 0;; step++) {
 		size_t silent = 0;
 
 		for (size_t i = 0; i < n && r == 0; i++) {
 			if (!sought[i].addr.family || sought[i].answers)
 				continue;
 			r = look(sk, &sought[i]);
-			if (!sought[i].answers && first)
+			if (!sought[i].answers && step % STEPS_ASKED == 0)
 				neighbour_solicit(sought[i].interface, sought[i].ifindex,
 						  sought[i].addr);
 			silent += !sought[i].answers;

@@ -136,6 +136,8 @@ static int discover(struct nl_sock *sk, const struct config *config, unsigned if
 				return 0;
 			if (!answer.family)
 				break;
+			/* Who knows us already does not ask for us. */
+			neighbour_solicit(config->lan.interface, ifindex, answer);
 			several |= only.family && addr_cmp(only, answer) != 0;
 			only = answer;
 		}

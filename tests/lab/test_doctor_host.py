@@ -70,7 +70,7 @@ class Host:
 @pytest.fixture(scope="module")
 def shared(share_lab):
     """All is well; networkd knows the links, and they have their settings."""
-    host = Host(share_lab())
+    host = Host(share_lab(health={"timeout": "200ms"}))
     for folder in (SYSCTL_D, "/etc/network", "/etc/systemd/network"):  # links to the test machine's own
         host.router.path(folder).unlink(missing_ok=True)
         host.router.path(folder).mkdir()
@@ -108,6 +108,8 @@ def edit(host):
     for path, text in before.items():
         place = host.router.path(path)
         place.unlink(missing_ok=True) if text is None else place.write_text(text)
+    if CONF in before:
+        host.router.update()
 
 
 def test_looking_changes_nothing(host):
