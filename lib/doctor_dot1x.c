@@ -17,12 +17,18 @@ static void explain(struct patient *patient, const char *port)
 			doctor_explain(patient, i);
 }
 
-/* True when there is a WAN behind the port whose link has nothing wrong. */
+/*
+ * True when there is a WAN behind the port whose link has nothing wrong. One that has an address
+ * without wpa_supplicant ever having been configured is a VLAN without 802.1X.
+ */
 static bool is_of_interest(const struct patient *patient, const char *port)
 {
+	bool configured = access(WPA_CONFIG, F_OK) == 0;
+
 	for (size_t i = 0; i < patient->config->n_wans; i++)
 		if (dot1x_is_behind(patient->config->wans[i].interface, port) &&
-		    !patient->explained[i][IPV4])
+		    !patient->explained[i][IPV4] &&
+		    (configured || patient->outcome.facts.wans[i].link.n_addresses == 0))
 			return true;
 	return false;
 }
