@@ -75,7 +75,7 @@ static bool can_not_be_sent(const struct family_report *family)
 {
 	const char *why = family->n_targets > 0 ? family->targets[0].why : NULL;
 
-	return why && (strncmp(why, "cannot ", 7) == 0 || strncmp(why, "no ", 3) == 0);
+	return why && (strncmp(why, "cannot ", 7) == 0 || strncmp(why, "no usable ", 10) == 0);
 }
 
 /* Then it is what the neighbours tell of. */
