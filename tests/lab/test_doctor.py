@@ -190,6 +190,13 @@ def test_a_configuration_that_is_broken_is_the_first_thing(site):
     site.router.update()
 
 
+def test_who_is_not_root_is_told_so_first(site):
+    result = site.router.run("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "health-check",
+                             "--doctor", check=False)
+    first = result.out.splitlines()[:2]
+    assert "not run by root" in first[0] and "sudo health-check --doctor" in first[1], result
+
+
 # ---- links ----
 
 
