@@ -3,6 +3,7 @@
 #include "desired_nft.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -30,36 +31,38 @@ static void print_expected(int fd)
 	dprintf(fd, "%s", listing);
 }
 
-static int read_all(int fd, char **ret)
+static char *read_all(int fd)
 {
 	_cleanup_(fclosep) FILE *f = fdopen(fd, "r");
+	char *text = NULL;
 	size_t room = 0;
 
-	if (!f) {
+	if (!f)
 		close(fd);
-		return -errno;
-	}
-	return getdelim(ret, &room, '\0', f) < 0 ? -ENODATA : 0;
+	else if (getdelim(&text, &room, '\0', f) < 0)
+		free(TAKE(text));
+	return text;
 }
 
-static int expect(char **ret)
+/* NULL: it can't be found out. */
+static char *expect(void)
 {
-	int ends[2], r;
+	char *listing;
+	int ends[2];
 	pid_t pid;
 
-	if (pipe(ends) < 0)
-		return -errno;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return NULL;
 	pid = fork();
 	if (pid == 0) {
-		close(ends[0]);
 		print_expected(ends[1]);
 		_exit(0);
 	}
 	close(ends[1]);
-	r = read_all(ends[0], ret);
+	listing = read_all(ends[0]);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
-	return pid < 0 ? -errno : r;
+	return listing;
 }
 
 /* The next chain of a listing, from its line on: "\tchain input {\n…\t}\n". */
@@ -78,13 +81,13 @@ static bool next_chain(const char **at, const char **ret, size_t *length)
 
 int base_ruleset_compare(struct nft *nft, char **chain)
 {
-	_cleanup_(freep) char *expected = NULL, *found = NULL;
+	_cleanup_(freep) char *expected = expect(), *found = NULL;
 	struct fault fault = {};
 	const char *at, *text;
 	size_t length;
 
 	*chain = NULL;
-	if (expect(&expected) < 0 || nft_run(nft, LIST, &found, &fault) < 0)
+	if (!expected || nft_run(nft, LIST, &found, &fault) < 0)
 		return 0;
 	for (at = expected; next_chain(&at, &text, &length);) {
 		size_t head = strcspn(text, "\n");

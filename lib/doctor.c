@@ -145,6 +145,10 @@ int doctor_examine(const char *config_path)
 	struct fault fault = {};
 	int r;
 
+	if (geteuid() != 0 &&
+	    diagnosis_add(&diagnosis, FINDING_NOTE, "`sudo health-check --doctor`",
+			  "not run by root, so not all can be looked at") < 0)
+		return -ENOMEM;
 	r = config_load(config_path, &config, &fault);
 	if (r == 0)
 		patient.config = &config;

@@ -156,6 +156,11 @@ int doctor_nft(struct patient *patient, struct diagnosis *diagnosis, struct faul
 	if (r != 0)
 		return r < 0 ? r : 0;
 	patient->unkept = strstr(bad.text, KEPT "/");
+	/* Whatever keeps a look from its end keeps a run from it. */
+	if (patient->looked && !patient->planned &&
+	    diagnosis_add(diagnosis, FINDING_WRONG, "`update-routes --dry-run` says it as well",
+			  "what is to be done can't be found out: %s", patient->unplanned.text) < 0)
+		return -ENOMEM;
 	r = *bad.text ? tell_bad_file(&bad, diagnosis) : look_at_force(*nft, diagnosis);
 	if (r == 0)
 		r = look_at_management(diagnosis);

@@ -83,7 +83,8 @@ def sites(share_lab):
 
     def site():
         if not shared:
-            made.append(Site(share_lab([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto")])))
+            made.append(Site(share_lab([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto")],
+                                       health=wans.QUICK)))
             shared.append(made[-1])
         return shared
 
@@ -187,6 +188,13 @@ def test_a_configuration_that_is_broken_is_the_first_thing(site):
     site.router.configure(config)
     site.router.load_base()
     site.router.update()
+
+
+def test_who_is_not_root_is_told_so_first(site):
+    result = site.router.run("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "health-check",
+                             "--doctor", check=False)
+    first = result.out.splitlines()[:2]
+    assert "not run by root" in first[0] and "sudo health-check --doctor" in first[1], result
 
 
 # ---- links ----
@@ -301,6 +309,34 @@ def test_a_port_that_is_not_authorized_and_nothing_else_is_said_of_its_wan(site,
     found = site.finds("802.1X", "WRONG", says)
     assert fix in found.fix and len(site.doctor.complaints()) == 1
     site.port.supplicant.say(True)
+    site.port.act("enatt0", "CONNECTED")
+    site.lab.mend("att")
+    site.bus.delegate(VLAN, site.lab.wan("att").prefix6)
+    site.router.update()
+
+
+def test_a_vlan_without_802_1x_needs_none(site):
+    config = site.router.path("/etc/wpa_supplicant/mwan.conf")
+    config.rename(config.with_suffix(".away"))
+    site.port.supplicant.close()
+    assert site.doctor.complaints() == []
+    site.port.supplicant = type(site.port.supplicant)(site.router)
+    config.with_suffix(".away").rename(config)
+
+
+def test_a_wpa_supplicant_that_was_never_configured(site):
+    """Without it, the VLAN gets no lease."""
+    config = site.router.path("/etc/wpa_supplicant/mwan.conf")
+    config.rename(config.with_suffix(".away"))
+    site.port.supplicant.close()
+    site.router.path(FLAG).unlink()
+    site.lab.lose_lease("att")
+    site.bus.describe(VLAN)
+    site.router.update()
+    site.finds("802.1X", "WRONG", "/etc/wpa_supplicant/mwan.conf: No such file")
+    assert len(site.doctor.complaints()) == 1
+    site.port.supplicant = type(site.port.supplicant)(site.router)
+    config.with_suffix(".away").rename(config)
     site.port.act("enatt0", "CONNECTED")
     site.lab.mend("att")
     site.bus.delegate(VLAN, site.lab.wan("att").prefix6)
@@ -422,6 +458,38 @@ def test_a_wan_without_a_gateway(site, family, says):
     assert "networkctl status enwebpass0" in found.commands() and len(site.doctor.complaints()) == 1
     site.lab.mend("webpass")
     site.router.update()
+
+
+@pytest.fixture
+def configured(site):
+    """configured(key=value): that in [wan webpass], until the test has ended."""
+    config = site.router.read("/etc/mwan/mwan.conf")
+
+    def configure(**keys):
+        site.lab.wan("webpass").keys = keys
+        site.lab.configure()
+        site.router.update()
+
+    yield configure
+    site.lab.wan("webpass").keys = {}
+    site.router.configure(config)
+    site.bus.delegate("enwebpass0", site.lab.wan("webpass").prefix6)
+    site.router.update()
+
+
+def test_a_gateway_that_is_no_machines_address(site, configured):
+    configured(gateway4="136.25.91.247")
+    found = site.finds("gateways", "WRONG", "webpass: gateway4 = 136.25.91.247 in mwan.conf is no other machine's")
+    assert "correct it" in found.fix and len(site.doctor.complaints()) == 1
+
+
+def test_a_wan_that_masquerades_for_want_of_a_prefix(site, configured):
+    configured(nat6_fallback="masquerade")
+    assert site.doctor.complaints() == []
+    site.bus.describe("enwebpass0", {"Lease": {}, "Prefixes": []})
+    site.router.update()
+    assert "masqueraded until there is one" in site.finds("prefixes", "note", "webpass: no delegated prefix").fix
+    assert len(site.doctor.complaints()) == 1 and site.doctor.code == 0
 
 
 # ---- rules and tables ----
