@@ -184,14 +184,17 @@ struct census_look {
 	struct flow_census *census;
 };
 
-/* From inside to this machine: such a flow needs no WAN, whatever its mark says. */
+/*
+ * From inside to this machine, or from a neighbour, such as an ISP's DHCPv6 server: such a flow
+ * needs no WAN, whatever its mark says.
+ */
 static bool is_to_router(const struct search *search, struct ends there)
 {
 	bool local = link_has_address(&search->facts->lan, there.destination);
 
 	for (size_t i = 0; i < search->config->n_wans; i++)
 		local |= is_outside(search, i, there.destination);
-	return local && is_inside(search, there.source);
+	return (local && is_inside(search, there.source)) || addr_is_linklocal(there.source);
 }
 
 static int on_counted_flow(struct nlmsghdr *message, void *arg)
