@@ -64,7 +64,7 @@ static int look_at_conf(const struct network_look *look)
 	_cleanup_(conf_files_done) struct string_list files = {};
 	const char *newer = NULL, *culprit = NULL;
 	char bad[128] = "";
-	int r = conf_files_list("", "systemd/networkd.conf.d", &files);
+	int r = conf_files_list(look->patient->root, "systemd/networkd.conf.d", &files);
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && r == 0; i++) {
 		_cleanup_(freep) char *value = NULL;

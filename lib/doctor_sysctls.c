@@ -96,8 +96,12 @@ static void with_slashes(char *key)
 
 	if (!first || *first == '/')
 		return;
-	for (char *c = key; *c; c++)
-		*c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
+	for (; *key; key++) {
+		if (*key == '.')
+			*key = '/';
+		else if (*key == '/')
+			*key = '.';
+	}
 }
 
 /* The line that counts for a key. */

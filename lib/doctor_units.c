@@ -63,7 +63,7 @@ static const struct foreign {
 
 struct look {
 	struct diagnosis *diagnosis;
-	struct unit units[N_OURS + N_FOREIGN + 2];
+	struct unit units[N_OURS + N_FOREIGN + 3];
 	bool dot1x;
 };
 
@@ -209,6 +209,18 @@ static int look_at_foreign(struct look *look)
 	return r;
 }
 
+/* Each .network file of ours says that nothing is to wait for it. */
+static int tell_waiting(struct look *look, const struct unit *unit)
+{
+	if (!is(unit->active, "failed"))
+		return 0;
+	return diagnosis_add(look->diagnosis, FINDING_NOTE,
+			     "RequiredForOnline=no in [Link] of each .network file, or `systemctl "
+			     "disable --now systemd-networkd-wait-online && systemctl reset-failed "
+			     "systemd-networkd-wait-online`",
+			     "%s has failed: the boot waited for a link in vain", unit->name);
+}
+
 /* ---- the check ---- */
 
 int doctor_units(struct patient *patient, struct diagnosis *diagnosis, struct fault *fault)
@@ -233,11 +245,14 @@ int doctor_units(struct patient *patient, struct diagnosis *diagnosis, struct fa
 	for (size_t i = 0; i < 2; i++)
 		look.units[N_OURS + N_FOREIGN + i].name = rivals[i];
 
+	look.units[N_OURS + N_FOREIGN + 2].name = "systemd-networkd-wait-online.service";
 	r = units_look(look.units, ARRAY_SIZE(look.units), fault);
 	if (r == 0)
 		r = look_at_ours(&look);
 	if (r == 0)
 		r = look_at_foreign(&look);
+	if (r == 0)
+		r = tell_waiting(&look, &look.units[N_OURS + N_FOREIGN + 2]);
 	if (r < 0 || diagnosis->n > before)
 		return r;
 	return diagnosis_good(diagnosis, "all are enabled, and run; nobody is in their way");

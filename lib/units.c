@@ -123,7 +123,8 @@ static int show(char **argv, struct unit *units, size_t n, struct fault *fault)
 
 int units_look(struct unit *units, size_t n, struct fault *fault)
 {
-	static char *const head[] = { "systemctl", "show", "--timestamp=unix", PROPERTIES, "--" };
+	static char properties[] = PROPERTIES;
+	static char *const head[] = { "systemctl", "show", "--timestamp=unix", properties, "--" };
 	_cleanup_(freep) char **argv = calloc(ARRAY_SIZE(head) + n + 1, sizeof(*argv));
 
 	if (!argv)

@@ -63,7 +63,7 @@ def host(shared):
 
 @pytest.fixture
 def edit(host):
-    """edit(FILE, TEXT or None): another text, or no file, until the test is over; then systemd reads its files again."""
+    """edit(FILE, TEXT or None): another text, or no file, until the test is over."""
     before = {}
 
     def write(path, text):
@@ -132,6 +132,17 @@ def test_a_unit_that_has_failed(host, edit):
     for _ in range(3):
         host.router.run("systemctl", "start", "mwan-update-routes", check=False)
     host.mends("units", "WRONG", "mwan-update-routes.service has failed (start-limit-hit)")
+
+
+def test_a_boot_that_waited_in_vain(host, edit):
+    unit = "systemd-networkd-wait-online.service"
+    mask = host.router.path(f"{UNITS}/{unit}")
+    mask.unlink()
+    edit(f"{UNITS}/{unit}.d/test.conf", "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    host.systemctl("daemon-reload")
+    host.router.run("systemctl", "start", unit, check=False)
+    host.mends("units", "note", f"{unit} has failed")
+    mask.symlink_to("/dev/null")
 
 
 def test_a_ruleset_that_is_not_ours_to_load(host, edit):

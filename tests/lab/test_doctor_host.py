@@ -209,7 +209,8 @@ def test_a_target_that_is_nobodys(host, edit):
 
 def test_probes_that_have_nothing_to_leave_from(host):
     att = host.lab.wan("att")
-    host.router.ip(f"addr del {att.edge()}/128 dev {att.interface}\naddr del {att.address6}/128 dev {att.interface}\n", 6)
+    for address in (att.edge(), att.address6):
+        host.router.ip(f"addr del {address}/128 dev {att.interface}\n", 6)
     finding = host.finds("probes", "WRONG", "att: IPv6: ")
     assert "cannot bind" in finding.text and finding.commands() == [f"ip -6 address show dev {att.interface}"], finding
     host.router.ip(topology.router_wan(att, replace=True))
@@ -302,7 +303,7 @@ def test_networkd_that_removes_what_is_ours(host, edit):
 
 
 def test_ifupdown_beside_networkd(host, edit):
-    edit("/etc/network/interfaces.d/wan", "auto lo\niface lo inet loopback\n\nauto enwebpass0\niface enwebpass0 inet dhcp\n")
+    edit("/etc/network/interfaces.d/wan", "iface lo inet loopback\n\nauto enwebpass0\niface enwebpass0 inet dhcp\n")
     host.finds("networkd", "WRONG", "ifupdown configures enwebpass0")
 
 
