@@ -16,6 +16,7 @@ SHARE = f"{default_destdir()}/usr/local/share"
 PAGES = sorted(Path(f"{SHARE}/man").glob("man*/*"))
 COMMANDS = sorted(os.listdir(f"{default_destdir()}/usr/local/bin"))
 PROGRAMS = [name for name in COMMANDS if not name.endswith(".sh")]
+SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "FILES", "EXAMPLES", "SEE ALSO"]
 HEAD, TEXT = " " * 7, " " * 11  # how man indents a paragraph, and what is below it
 
 
@@ -25,7 +26,7 @@ def man(*args, width=None, **kwargs):
 
 
 def page(name):
-    """{section: lines} of a page, with nothing wrapped."""
+    """{section: lines} of a page, with hardly anything wrapped."""
     sections = {}
     for line in man("-M", f"{SHARE}/man", name, width=4000).stdout.splitlines()[1:-1]:
         if re.match("[A-Z]|\\[", line):
@@ -89,8 +90,7 @@ def test_apropos_finds_a_page_and_it_refers_to_pages_that_are_there(path):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_options_and_exit_statuses_are_those_of_the_program(name):
     sections = page(name)
-    assert ["SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "FILES", "EXAMPLES", "SEE ALSO"] == [
-        title for title in sections if title in ("SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "FILES", "EXAMPLES", "SEE ALSO")]
+    assert [title for title in sections if title in SECTIONS] == SECTIONS
     documented = entries(sections["OPTIONS"])
     assert sorted(head.split()[0] for head in documented) == sorted(options(name))
     assert all(documented.values())
@@ -222,10 +222,21 @@ def complete(lab, line):
     return result.out.split()
 
 
+@pytest.fixture(scope="module")
+def shell(share_lab):
+    """A site to complete in, with some traces."""
+    lab = share_lab()
+    lab.router.write("/run/other.conf", "[lan]\ninterface = enlan0\n[wan   other] ; a comment\nmark=1\ninterface=enother0;\n")
+    lab.router.write("/run/mwan-trace-id", "deploy-c\n")
+    lab.router.write("/var/log/mwan-debug.log", '{"time":"t","traceId":"deploy-a","event":"e"}\n' * 2)
+    lab.router.write("/var/log/mwan-debug.log.1", '{"time":"t","traceId":"boot-b","event":"e"}\n')
+    return lab
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_completes_the_options_that_it_has(bare, name):
-    assert complete(bare, f"{name} --") == options(name)
-    assert complete(bare, f"{name} --ver") == ["--verbose", "--version"]
+def test_every_command_completes_the_options_that_it_has(shell, name):
+    assert complete(shell, f"{name} --") == options(name)
+    assert complete(shell, f"{name} --ver") == ["--verbose", "--version"]
 
 
 @pytest.mark.parametrize("line, offers", [
@@ -253,12 +264,8 @@ def test_every_command_completes_the_options_that_it_has(bare, name):
     ("health-check --st", ["--status"]),
     ("health-check ", []),
 ])
-def test_values_are_those_of_the_site(bare, line, offers):
-    bare.router.write("/run/other.conf", "[lan]\ninterface = enlan0\n[wan   other] ; a comment\nmark=1\ninterface=enother0;\n")
-    bare.router.write("/run/mwan-trace-id", "deploy-c\n")
-    bare.router.write("/var/log/mwan-debug.log", '{"time":"t","traceId":"deploy-a","event":"e"}\n' * 2)
-    bare.router.write("/var/log/mwan-debug.log.1", '{"time":"t","traceId":"boot-b","event":"e"}\n')
-    assert sorted(complete(bare, line)) == offers
+def test_values_are_those_of_the_site(shell, line, offers):
+    assert sorted(complete(shell, line)) == offers
 
 
 def test_nothing_that_stands_in_a_file_is_run(bare):
