@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from lab import REPO, Lab, default_destdir
+from readme import commands, plain
 
 BUILT = os.path.dirname(os.path.abspath(default_destdir()))
 DEMO = ["sudo tests/demo", "sudo tests/demo --keep"]
@@ -19,20 +20,6 @@ FIRST_START = "sudo systemctl "
 RUN_SOME = "sudo tests/run lab -k inbound"
 BENCH = {"sudo tests/bench/programs": ["--small"], "sudo tests/bench/health": ["--only", "carrier"],
          "sudo tests/bench/dataplane": ["--mode", "new"]}
-
-
-def commands():
-    """The README's commands without comments: those of its sh blocks, and `sudo …` in the text."""
-    text = open(f"{REPO}/README.md", encoding="utf-8").read()
-    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.S))
-    found = [line.split("#")[0].strip() for line in blocks.splitlines()]
-    inline = re.findall(r"`(sudo tests/[^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S))
-    return [line for line in dict.fromkeys(found + inline) if line]
-
-
-def plain(command):
-    return command.removeprefix("sudo ")
-
 
 IN_THE_ROUTER = [c for c in commands() if plain(c).split()[0] in ("health-check", "update-routes", "update-npt", "update-npt.sh", "ip", "nft")]
 BUILD = [c for c in commands() if plain(c).split()[0] in ("meson", "ninja", "tests/packages") or "meson" in c]
