@@ -8,6 +8,7 @@
 #include "lease.h"
 #include "log.h"
 #include "networkd.h"
+#include "vlan.h"
 #include "wpa.h"
 
 #include <errno.h>
@@ -62,22 +63,8 @@ static bool wait_for(const char *interface, bool addresses, uint64_t timeout_us,
 static int say_missing(const char *interface, const char *port, unsigned ifindex,
 		       const struct lease *lease, struct fault *fault)
 {
-	if (!ifindex)
-		return fault_set(
-			fault, -ENODEV,
-			"there is no %s: it needs a .netdev file in /etc/systemd/network, "
-			"and `VLAN=%s` in the .network file of %s; then `networkctl reload`",
-			interface, interface, port);
-	if (lease->refused)
-		return fault_set(
-			fault, -ENODEV,
-			"systemd-networkd leaves %s alone: no .network file in "
-			"/etc/systemd/network matches, or it failed; `networkctl status %s`",
-			interface, interface);
-	return fault_set(fault, -ENODEV,
-			 "systemd-networkd tells nothing of %s: `systemctl status "
-			 "systemd-networkd`, `networkctl status %s`",
-			 interface, interface);
+	return ifindex ? lease_say_unmanaged(interface, lease, fault)
+		       : vlan_say_missing("", interface, port, fault);
 }
 
 /*
@@ -123,11 +110,10 @@ static int bring_up(const char *interface, const char *port, struct fault *fault
 	if (r < 0)
 		return r;
 	if (!wait_for(interface, true, LEASE_US, &ifindex, &lease))
-		return fault_set(fault, -ETIMEDOUT,
-				 "%s is authenticated, and %s has no address after %d s: the ISP's "
-				 "DHCP does not answer; `journalctl -u systemd-networkd`, `tcpdump "
-				 "-ni %s`",
-				 port, interface, LEASE_US / 1000000, interface);
+		return fault_set(
+			fault, -ETIMEDOUT,
+			"%s is authenticated, and %s has no address after %d s: " LEASE_SILENT,
+			port, interface, LEASE_US / 1000000, interface);
 	log_event(LOG_NOTICE, "bringup", "interface=%s has %s", interface, lease.addresses);
 	return 0;
 }

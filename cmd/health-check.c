@@ -63,14 +63,6 @@ static struct age_text age_text(const struct report *report)
 	return text;
 }
 
-/* A daemon that is busy may be late by some cycles. */
-static bool is_stale(const struct report *report)
-{
-	intmax_t age = age_of(report);
-
-	return age < -1 || age > 2 + 3 * (intmax_t)report->interval_us / 1000000;
-}
-
 static int print_metrics(const struct report *report)
 {
 	_cleanup_(traffic_done) struct traffic traffic = {};
@@ -117,7 +109,7 @@ static int show_status(unsigned flags)
 			  "health-check --daemon does not run: this is what it knew %s; "
 			  "`systemctl start mwan-health`",
 			  age_text(&report).s);
-	else if (is_stale(&report))
+	else if (report_is_stale(&report, clock_us(CLOCK_REALTIME)))
 		log_event(LOG_ERR, "status",
 			  "the daemon runs, but this is what it knew %s: see `systemctl status "
 			  "mwan-health`",

@@ -43,6 +43,18 @@ int config_file_mark(const char *path, struct fault *fault)
 	return file_write_if_changed(MARK_PATH, version_of(&now).s, fault);
 }
 
+int config_file_mark_read(const struct config_file *file, struct fault *fault)
+{
+	return file_write_if_changed(MARK_PATH, version_of(&file->read).s, fault);
+}
+
+bool config_file_is_in_force(const char *path)
+{
+	struct stat now;
+
+	return access(MARK_PATH, F_OK) < 0 || (stat(path, &now) == 0 && is_marked(&now));
+}
+
 int config_file_load(struct config_file *file, bool asked, struct config **ret, struct fault *fault)
 {
 	struct config *config;

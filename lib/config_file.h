@@ -26,5 +26,11 @@ int config_file_load(struct config_file *file, bool asked, struct config **ret,
 		     struct fault *fault);
 void config_free(struct config *config);
 
+/* The daemon: that version has been run with, as if the file had been marked then. */
+int config_file_mark_read(const struct config_file *file, struct fault *fault);
+
+/* True when the file is as it was when it was last run with, or nobody has run yet. */
+bool config_file_is_in_force(const char *path);
+
 /* Marks the file as it is now as the one that has been run with. The caller holds run_lock(). */
 int config_file_mark(const char *path, struct fault *fault);

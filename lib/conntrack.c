@@ -122,7 +122,7 @@ static int delete_flow(struct nl_sock *sk, struct nlmsghdr *flow)
 	return netlink_request(sk, msg, &why);
 }
 
-static int find_flows(struct nl_sock *sk, struct search *search)
+static int dump_flows(struct nl_sock *sk, netlink_each each, void *arg)
 {
 	struct nfgenmsg header = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
 	int r;
@@ -130,7 +130,7 @@ static int find_flows(struct nl_sock *sk, struct search *search)
 	/* Which flows there are changes while they are listed; what is missed is not interrupted.
 	 */
 	r = netlink_dump(sk, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, &header,
-			 sizeof(header), on_flow, search);
+			 sizeof(header), each, arg);
 	return r == -EAGAIN ? 0 : r;
 }
 
@@ -167,7 +167,7 @@ int conntrack_audit(struct nl_sock *nfnl, const struct config *config, const str
 	if (!any_flow(nfnl))
 		return 0;
 
-	r = find_flows(nfnl, &search);
+	r = dump_flows(nfnl, on_flow, &search);
 	for (size_t i = 0; i < search.n_found; i++) {
 		if (r == 0 && delete_flow(nfnl, search.found[i]) == 0)
 			++*deleted; /* else it ended by itself meanwhile */
@@ -175,6 +175,71 @@ int conntrack_audit(struct nl_sock *nfnl, const struct config *config, const str
 	}
 	free(search.found);
 	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
+}
+
+/* ---- only to look ---- */
+
+struct census_look {
+	const struct search *search;
+	struct flow_census *census;
+};
+
+/*
+ * From inside to this machine, or from a neighbour, such as an ISP's DHCPv6 server: such a flow
+ * needs no WAN, whatever its mark says.
+ */
+static bool is_to_router(const struct search *search, struct ends there)
+{
+	bool local = link_has_address(&search->facts->lan, there.destination);
+
+	for (size_t i = 0; i < search->config->n_wans; i++)
+		local |= is_outside(search, i, there.destination);
+	return (local && is_inside(search, there.source)) || addr_is_linklocal(there.source);
+}
+
+static int on_counted_flow(struct nlmsghdr *message, void *arg)
+{
+	struct census_look *look = arg;
+	const struct config *config = look->search->config;
+	struct flow_census *census = look->census;
+	struct nfgenmsg *header = nlmsg_data(message);
+	struct nlattr *tb[CTA_MAX + 1];
+	struct ends there;
+	uint32_t mark;
+
+	if (nlmsg_parse(message, sizeof(*header), tb, CTA_MAX, NULL) < 0)
+		return 0;
+	mark = tb[CTA_MARK] ? ntohl(nla_get_u32(tb[CTA_MARK])) : 0;
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (config->wans[i].mark == mark)
+			census->of[i][header->nfgen_family == AF_INET ? IPV4 : IPV6]++;
+	there = read_ends(tb[CTA_TUPLE_ORIG]);
+	if (is_misplaced(look->search, tb) && !is_to_router(look->search, there) &&
+	    census->n_misplaced++ == 0) {
+		census->mark = mark;
+		census->source = there.source;
+		census->outside = read_ends(tb[CTA_TUPLE_REPLY]).destination;
+	}
+	return 0;
+}
+
+int conntrack_count(struct nl_sock *nfnl, const struct config *config, const struct facts *facts,
+		    const struct npt_state *npt, struct flow_census *ret, struct fault *fault)
+{
+	_cleanup_(flow_census_done) struct flow_census census = {
+		.of = calloc(config->n_wans, sizeof(*census.of))
+	};
+	const struct search search = { .config = config, .facts = facts, .npt = npt };
+	struct census_look look = { &search, &census };
+	int r;
+
+	if (!census.of)
+		return -ENOMEM;
+	r = dump_flows(nfnl, on_counted_flow, &look);
+	if (r < 0)
+		return fault_set(fault, r, "conntrack: %s", strerror(-r));
+	*ret = TAKE(census);
+	return 0;
 }
 
 int conntrack_flush(struct nl_sock *nfnl, uint32_t mark, enum family family, struct fault *fault)

@@ -279,6 +279,8 @@ enum runner_result daemon_on_run(void *arg)
 	load_again(d);
 	log_round_begin();
 	r = lock < 0 ? lock : run_once(d, &fault);
+	if (r >= 0 && !d->file.refused)
+		r = config_file_mark_read(&d->file, &fault);
 	log_outcome(r, &fault);
 	log_round_end();
 	daemon_tell_status(d);

@@ -48,6 +48,37 @@ int diagnosis_add(struct diagnosis *diagnosis, enum finding_kind kind, const cha
 	return r;
 }
 
+/* Where the last ": " stands, for names and addresses may come before it; NULL: nowhere. */
+static char *find_fix(char *line)
+{
+	char *found = NULL;
+
+	for (char *at = strstr(line, ": "); at; at = strstr(at + 1, ": "))
+		found = at;
+	return found;
+}
+
+int diagnosis_tell(struct diagnosis *diagnosis, enum finding_kind kind, const char *format, ...)
+{
+	_cleanup_(freep) char *line = NULL;
+	va_list args;
+	char *fix;
+	int r;
+
+	va_start(args, format);
+	r = vasprintf(&line, format, args);
+	va_end(args);
+	if (r < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	fix = find_fix(line);
+	if (!fix)
+		return diagnosis_add(diagnosis, kind, NULL, "%s", line);
+	*fix = '\0';
+	return diagnosis_add(diagnosis, kind, fix + 2, "%s", line);
+}
+
 static size_t count(const struct diagnosis *diagnosis, enum finding_kind kind)
 {
 	size_t n = 0;

@@ -36,6 +36,13 @@ int diagnosis_good(struct diagnosis *diagnosis, const char *format, ...)
 int diagnosis_add(struct diagnosis *diagnosis, enum finding_kind kind, const char *fix,
 		  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/*
+ * A line as faults word it, "what is so: what to do"; where it has no ": ", there is no fix. 0 or
+ * -ENOMEM.
+ */
+int diagnosis_tell(struct diagnosis *diagnosis, enum finding_kind kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 bool diagnosis_is_good(const struct diagnosis *diagnosis); /* nothing wrong; notes are allowed */
 
 /* A line a finding, with its fix on the next one, and a last line that sums up. */

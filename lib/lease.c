@@ -2,6 +2,7 @@
 
 #include "prefix.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -70,4 +71,18 @@ bool lease_from_json(const char *json, struct lease *ret)
 	json_decref(root);
 	*ret = lease;
 	return known;
+}
+
+int lease_say_unmanaged(const char *interface, const struct lease *lease, struct fault *fault)
+{
+	if (lease->refused)
+		return fault_set(
+			fault, -ENODEV,
+			"systemd-networkd leaves %s alone: no .network file in "
+			"/etc/systemd/network matches, or it failed; `networkctl status %s`",
+			interface, interface);
+	return fault_set(fault, -ENODEV,
+			 "systemd-networkd tells nothing of %s: `systemctl status "
+			 "systemd-networkd`, `networkctl status %s`",
+			 interface, interface);
 }

@@ -18,3 +18,10 @@ struct lease {
 
 /* False when the answer makes no sense. Pure. */
 bool lease_from_json(const char *json, struct lease *ret);
+
+/* What there is to do where networkd does its part; names the interface. */
+#define LEASE_SILENT                                                                               \
+	"the ISP's DHCP does not answer; `journalctl -u systemd-networkd`, `tcpdump -ni %s`"
+
+/* -ENODEV, and why networkd has not begun with a link that is there: "what is so: what to do". */
+int lease_say_unmanaged(const char *interface, const struct lease *lease, struct fault *fault);

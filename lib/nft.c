@@ -15,7 +15,8 @@
 #define FUNCTIONS(f)                                                                               \
 	f(nft_ctx_new) f(nft_ctx_free) f(nft_ctx_buffer_output) f(nft_ctx_buffer_error)            \
 		f(nft_ctx_get_output_buffer) f(nft_ctx_get_error_buffer)                           \
-			f(nft_ctx_output_set_flags) f(nft_run_cmd_from_buffer)
+			f(nft_ctx_output_set_flags) f(nft_run_cmd_from_buffer)                     \
+				f(nft_ctx_set_dry_run) f(nft_run_cmd_from_filename)
 
 struct nft {
 	struct library library;
@@ -66,22 +67,39 @@ void nft_close(struct nft *nft)
 	free(nft);
 }
 
-int nft_run(struct nft *nft, const char *commands, char **ret, struct fault *fault)
+static int say_error(struct nft *nft, struct fault *fault)
 {
-	int r = nft->nft_run_cmd_from_buffer(nft->ctx, commands);
-	const char *output = nft->nft_ctx_get_output_buffer(nft->ctx);
+	static const char included[] = "In file included from ";
 	const char *error = nft->nft_ctx_get_error_buffer(nft->ctx);
 
-	if (r != 0)
-		return fault_set(fault, strstr(error, "No such file or directory") ? -ENOENT : -EIO,
-				 "nftables: %.*s", (int)strcspn(error, "\n"),
-				 *error ? error : "refused, without a reason");
+	/* The file itself comes after those that lead to it. */
+	while (strncmp(error, included, strlen(included)) == 0 && strchr(error, '\n'))
+		error = strchr(error, '\n') + 1;
+	return fault_set(fault, strstr(error, "No such file or directory") ? -ENOENT : -EIO,
+			 "nftables: %.*s", (int)strcspn(error, "\n"),
+			 *error ? error : "refused, without a reason");
+}
+
+int nft_run(struct nft *nft, const char *commands, char **ret, struct fault *fault)
+{
+	if (nft->nft_run_cmd_from_buffer(nft->ctx, commands) != 0)
+		return say_error(nft, fault);
 	if (ret) {
-		*ret = strdup(output);
+		*ret = strdup(nft->nft_ctx_get_output_buffer(nft->ctx));
 		if (!*ret)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+int nft_check_file(struct nft *nft, const char *path, struct fault *fault)
+{
+	int r;
+
+	nft->nft_ctx_set_dry_run(nft->ctx, true);
+	r = nft->nft_run_cmd_from_filename(nft->ctx, path);
+	nft->nft_ctx_set_dry_run(nft->ctx, false);
+	return r != 0 ? say_error(nft, fault) : 0;
 }
 
 static int on_generation(struct nlmsghdr *message, void *arg)

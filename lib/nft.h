@@ -25,5 +25,8 @@ static inline void nft_closep(struct nft **nft)
  */
 int nft_run(struct nft *nft, const char *commands, char **ret, struct fault *fault);
 
+/* What `nft -c -f` does: nothing but to say what would be wrong. 0, or as nft_run(). */
+int nft_check_file(struct nft *nft, const char *path, struct fault *fault);
+
 /* The number of the ruleset's generation: every transaction of anybody raises it. */
 int nft_generation(struct nl_sock *nfnl, uint32_t *ret, struct fault *fault);

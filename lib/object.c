@@ -29,7 +29,6 @@ int object_cmp(const struct object *a, const struct object *b)
 	r = addr_cmp(a->via, b->via);
 	if (r != 0)
 		return r;
-	COMPARE(a->onlink, b->onlink);
 	COMPARE(a->mark, b->mark);
 	COMPARE(a->odd, b->odd);
 	return 0;

@@ -42,7 +42,7 @@ struct object {
 	uint8_t type; /* RTN_UNICAST, RTN_UNREACHABLE, … */
 	uint32_t metric;
 	struct addr via; /* AF_UNSPEC: on-link */
-	bool onlink;	 /* take the gateway as reachable on the link */
+	bool onlink; /* take the gateway as reachable on the link: of use when it is added only */
 
 	/* rules */
 	uint32_t pref;
@@ -62,7 +62,10 @@ struct object_set {
 int object_set_add(struct object_set *set, struct object object);
 void object_set_done(struct object_set *set);
 
-/* Order by meaning: raw and the link's name do not count. */
+/*
+ * Order by meaning: raw and the link's name do not count, nor does onlink: to the kernel, IPv4
+ * routes that differ in it alone are one when it is to delete one of them.
+ */
 int object_cmp(const struct object *a, const struct object *b);
 
 /* True when the kernel knows both by the same key, so that one replaces the other. */

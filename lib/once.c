@@ -1,7 +1,6 @@
 #include "once.h"
 
 #include "cycles.h"
-#include "reconcile.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,8 +9,6 @@
 struct once {
 	sd_event *event;
 	struct cycles *cycles;
-	struct kernel kernel;
-	struct outcome outcome;
 	struct wan_health *health;
 };
 
@@ -19,8 +16,6 @@ static void once_done(struct once *once)
 {
 	cycles_free(once->cycles);
 	sd_event_unref(once->event);
-	outcome_done(&once->outcome);
-	kernel_close(&once->kernel);
 	free(once->health);
 }
 
@@ -43,7 +38,8 @@ static bool is_over(const struct config *config, const struct wan_health *health
 	return true;
 }
 
-static int run_cycle(const struct config *config, struct once *once, struct fault *fault)
+static int run_cycle(const struct config *config, const struct outcome *outcome, struct once *once,
+		     struct fault *fault)
 {
 	static const struct cycles_handlers handlers = { on_changed, on_over };
 	const struct report nothing = {};
@@ -55,7 +51,7 @@ static int run_cycle(const struct config *config, struct once *once, struct faul
 			       fault);
 	if (r < 0)
 		return r;
-	cycles_set_paths(once->cycles, &once->outcome.facts, &once->outcome.npt, false);
+	cycles_set_paths(once->cycles, &outcome->facts, &outcome->npt, false);
 	cycles_start(once->cycles);
 	while (r >= 0 && !is_over(config, cycles_health(once->cycles)))
 		r = sd_event_run(once->event, UINT64_MAX);
@@ -76,21 +72,30 @@ static int judge(const struct config *config, struct once *once)
 	return 0;
 }
 
-int probe_once(const struct config *config, struct report *ret, struct fault *fault)
+int probe_outcome(const struct config *config, const struct outcome *outcome, struct report *ret,
+		  struct fault *fault)
 {
-	const struct reconcile request = { .mode = RECONCILE_LOOK };
 	_cleanup_(once_done) struct once once = {};
 	int r;
 
-	r = reconcile(config, &request, &once.kernel, &once.outcome, fault);
-	if (r >= 0)
-		r = run_cycle(config, &once, fault);
+	r = run_cycle(config, outcome, &once, fault);
 	if (r >= 0)
 		r = judge(config, &once);
 	if (r < 0)
 		return r;
-	return report_make(config, &once.outcome.facts, &once.outcome.npt, once.outcome.selections,
-			   once.health, clock_us(CLOCK_REALTIME), ret);
+	return report_make(config, &outcome->facts, &outcome->npt, outcome->selections, once.health,
+			   clock_us(CLOCK_REALTIME), ret);
+}
+
+int probe_once(const struct config *config, struct report *ret, struct fault *fault)
+{
+	const struct reconcile request = { .mode = RECONCILE_LOOK };
+	_cleanup_(kernel_close) struct kernel kernel = {};
+	_cleanup_(outcome_done) struct outcome outcome = {};
+	int r;
+
+	r = reconcile(config, &request, &kernel, &outcome, fault);
+	return r < 0 ? r : probe_outcome(config, &outcome, ret, fault);
 }
 
 bool report_is_all_up(const struct report *report)

@@ -8,6 +8,14 @@ bool report_is_probed(const struct family_report *family)
 	return false;
 }
 
+bool report_is_stale(const struct report *report, uint64_t now_us)
+{
+	intmax_t age = ((intmax_t)now_us - (intmax_t)report->time_us) / 1000000;
+
+	/* Who is busy may be late by some cycles; below 0, the clock has been set back. */
+	return age < -1 || age > 2 + 3 * (intmax_t)report->interval_us / 1000000;
+}
+
 static void family_done(struct family_report *family)
 {
 	for (size_t i = 0; i < family->n_targets; i++) {

@@ -54,6 +54,9 @@ void report_done(struct report *report);
 /* True when there is a probe in one of the windows: loss tells something. */
 bool report_is_probed(const struct family_report *family);
 
+/* True when the daemon that wrote it should have written another one by now. */
+bool report_is_stale(const struct report *report, uint64_t now_us);
+
 /*
  * The promised object of health.json, and what more is in a report. What is not there is
  * left out: a gateway, a prefix, a change of state, trouble, a reason, a family that the WAN is

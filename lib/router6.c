@@ -1,101 +1,21 @@
 #include "router6.h"
 
 #include "log.h"
+#include "neighbours.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/neighbour.h>
-#include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
-#include <netlink/attr.h>
 #include <poll.h>
 #include <string.h>
-
-struct neighbour {
-	struct addr addr;
-	uint8_t mac[8];
-	int mac_len;
-};
-
-struct neighbours {
-	struct neighbour *v; /* owned; only those with a hardware address */
-	size_t n;
-};
-
-static void neighbours_done(struct neighbours *neighbours)
-{
-	free(neighbours->v);
-	*neighbours = (struct neighbours){};
-}
-
-static int on_neighbour(struct nlmsghdr *message, void *arg)
-{
-	struct ndmsg *info = nlmsg_data(message);
-	struct nlattr *tb[NDA_MAX + 1];
-	struct neighbours *neighbours = arg;
-	struct neighbour *v;
-
-	if (message->nlmsg_type != RTM_NEWNEIGH ||
-	    (info->ndm_state & (NUD_FAILED | NUD_INCOMPLETE)) ||
-	    nlmsg_parse(message, sizeof(*info), tb, NDA_MAX, NULL) < 0 || !tb[NDA_LLADDR] ||
-	    nla_len(tb[NDA_LLADDR]) > 8)
-		return 0;
-
-	v = reallocarray(neighbours->v, neighbours->n + 1, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	neighbours->v = v;
-	v[neighbours->n] = (struct neighbour){
-		.addr = netlink_addr(tb[NDA_DST], info->ndm_family),
-		.mac_len = nla_len(tb[NDA_LLADDR]),
-	};
-	memcpy(v[neighbours->n++].mac, nla_data(tb[NDA_LLADDR]), nla_len(tb[NDA_LLADDR]));
-	return 0;
-}
-
-static int observe_neighbours(struct nl_sock *sk, unsigned ifindex, struct neighbours *ret)
-{
-	_cleanup_(neighbours_done) struct neighbours neighbours = {};
-	static const int families[] = { AF_INET, AF_INET6 };
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families) && r == 0; i++) {
-		_cleanup_(nl_msg_freep) struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNEIGH, 0);
-		struct ndmsg header = { .ndm_family = families[i] };
-
-		if (!msg || nlmsg_append(msg, &header, sizeof(header), NLMSG_ALIGNTO) < 0 ||
-		    nla_put_u32(msg, NDA_IFINDEX, ifindex) < 0)
-			return -ENOMEM;
-		r = netlink_dump_msg(sk, msg, on_neighbour, &neighbours);
-		/* Neighbours come and go all the time; any set of them will do. */
-		if (r == -EAGAIN)
-			r = 0;
-	}
-	if (r == 0)
-		*ret = TAKE(neighbours);
-	return r;
-}
-
-static const struct neighbour *find(const struct neighbours *neighbours, struct addr addr)
-{
-	for (size_t i = 0; addr.family && i < neighbours->n; i++)
-		if (addr_cmp(neighbours->v[i].addr, addr) == 0)
-			return &neighbours->v[i];
-	return NULL;
-}
-
-static bool same_mac(const struct neighbour *a, const struct neighbour *b)
-{
-	return a->mac_len == b->mac_len && memcmp(a->mac, b->mac, a->mac_len) == 0;
-}
 
 /* The machine that is OPNsense: the one that has its configured addresses. */
 static const struct neighbour *find_router(const struct config *config,
 					   const struct neighbours *neighbours)
 {
-	const struct neighbour *router = find(neighbours, config->lan.router4);
+	const struct neighbour *router = neighbours_find(neighbours, config->lan.router4);
 
-	return router ? router : find(neighbours, config->lan.router6);
+	return router ? router : neighbours_find(neighbours, config->lan.router6);
 }
 
 static struct addr linklocal_of(const struct neighbours *neighbours, const struct neighbour *router)
@@ -104,35 +24,10 @@ static struct addr linklocal_of(const struct neighbours *neighbours, const struc
 		const struct neighbour *it = &neighbours->v[i];
 
 		if (it->addr.family == AF_INET6 && addr_is_linklocal(it->addr) &&
-		    same_mac(it, router))
+		    neighbour_same_mac(it, router))
 			return it->addr;
 	}
 	return (struct addr){};
-}
-
-/* A datagram to the discard port makes the kernel look for the address on the link. */
-static void solicit(const struct config *config, unsigned ifindex, struct addr addr)
-{
-	_cleanup_(closep) int fd = -1;
-	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
-				    .sin6_addr = addr.in6,
-				    .sin6_port = htons(9),
-				    .sin6_scope_id = ifindex };
-	struct sockaddr_in to4 = { .sin_family = AF_INET,
-				   .sin_addr = addr.in,
-				   .sin_port = htons(9) };
-
-	if (!addr.family)
-		return;
-	fd = socket(addr.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, config->lan.interface,
-				 strlen(config->lan.interface)) < 0)
-		return;
-	/* Whether it arrives does not matter. */
-	if (addr.family == AF_INET6)
-		(void)!sendto(fd, "", 0, 0, (struct sockaddr *)&to6, sizeof(to6));
-	else
-		(void)!sendto(fd, "", 0, 0, (struct sockaddr *)&to4, sizeof(to4));
 }
 
 static int open_echo(const struct config *config)
@@ -192,8 +87,8 @@ static struct addr next_answer(int fd, uint16_t id, uint64_t deadline)
 
 static void ask(const struct config *config, unsigned ifindex, int fd, uint16_t id)
 {
-	solicit(config, ifindex, config->lan.router4);
-	solicit(config, ifindex, config->lan.router6);
+	neighbour_solicit(config->lan.interface, ifindex, config->lan.router4);
+	neighbour_solicit(config->lan.interface, ifindex, config->lan.router6);
 	send_echo(fd, ifindex, id);
 }
 
@@ -241,6 +136,8 @@ static int discover(struct nl_sock *sk, const struct config *config, unsigned if
 				return 0;
 			if (!answer.family)
 				break;
+			/* Who knows us already does not ask for us. */
+			neighbour_solicit(config->lan.interface, ifindex, answer);
 			several |= only.family && addr_cmp(only, answer) != 0;
 			only = answer;
 		}
@@ -274,8 +171,8 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 		return fault_set(fault, r, "neighbours of %s: %s", config->lan.interface,
 				 strerror(-r));
 	router = find_router(config, &neighbours);
-	known = find(&neighbours, current);
-	if (current.family && router && known && same_mac(known, router))
+	known = neighbours_find(&neighbours, current);
+	if (current.family && router && known && neighbour_same_mac(known, router))
 		return 0; /* it is where it was */
 
 	struct addr found = linklocal_of(&neighbours, router);

@@ -109,7 +109,6 @@ static bool find_translation(const struct trouble_view *view, FILE *f)
 	return true;
 }
 
-/* The family is up all the same. */
 static bool find_fallback(const struct trouble_view *view, FILE *f)
 {
 	const struct wan_conf *conf = conf_of(view);
@@ -290,7 +289,6 @@ static bool find_no_targets(const struct trouble_view *view, FILE *f)
 	return true;
 }
 
-/* The family is up all the same. */
 static bool find_single_target(const struct trouble_view *view, FILE *f)
 {
 	if (!print_silent(view, true, f) && !print_worse(view, f))
@@ -299,24 +297,40 @@ static bool find_single_target(const struct trouble_view *view, FILE *f)
 	return true;
 }
 
-int trouble_describe(const struct trouble_view *view, char **ret)
+int trouble_find(const struct trouble_view *view, enum trouble kind, char **ret)
 {
-	/* What comes first explains what comes after it. */
-	static trouble_finder *const finders[] = {
-		find_link,	 find_gateway, find_refused,  find_translation,
-		find_no_targets, find_failure, find_fallback, find_single_target,
+	static trouble_finder *const finders[N_TROUBLES] = {
+		[TROUBLE_LINK] = find_link,
+		[TROUBLE_GATEWAY] = find_gateway,
+		[TROUBLE_REFUSED] = find_refused,
+		[TROUBLE_TRANSLATION] = find_translation,
+		[TROUBLE_NO_TARGETS] = find_no_targets,
+		[TROUBLE_FAILURE] = find_failure,
+		[TROUBLE_FALLBACK] = find_fallback,
+		[TROUBLE_SINGLE_TARGET] = find_single_target,
 	};
 	_cleanup_(freep) char *text = NULL;
-	bool found = false;
+	bool found;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
+	*ret = NULL;
 	if (!f)
 		return -ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(finders) && !found; i++)
-		found = finders[i](view, f);
+	found = finders[kind](view, f);
 	if (fclose(f) != 0)
 		return -ENOMEM;
-	*ret = found ? TAKE(text) : NULL;
+	if (found)
+		*ret = TAKE(text);
 	return 0;
+}
+
+int trouble_describe(const struct trouble_view *view, char **ret)
+{
+	int r = 0;
+
+	*ret = NULL;
+	for (enum trouble kind = 0; kind < N_TROUBLES && r == 0 && !*ret; kind++)
+		r = trouble_find(view, kind, ret);
+	return r;
 }

@@ -17,5 +17,24 @@ struct trouble_view {
 	bool eligible;
 };
 
+/* What comes first explains what comes after it. */
+enum trouble {
+	TROUBLE_LINK,
+	TROUBLE_GATEWAY,
+	TROUBLE_REFUSED, /* what the ISP delegates can't be used */
+	TROUBLE_TRANSLATION,
+	TROUBLE_NO_TARGETS,
+	TROUBLE_FAILURE,
+	TROUBLE_FALLBACK,      /* the family is up all the same */
+	TROUBLE_SINGLE_TARGET, /* as well */
+	N_TROUBLES,
+};
+
+/*
+ * One kind of it, whatever others there are. The first four, and the fallback, need no health and
+ * no probes. Results as below.
+ */
+int trouble_find(const struct trouble_view *view, enum trouble kind, char **ret);
+
 /* The line (owned by the caller), or NULL in *ret when nothing is wrong. 0 or -ENOMEM. */
 int trouble_describe(const struct trouble_view *view, char **ret);

@@ -112,10 +112,12 @@ struct wpa_words wpa_port_trouble(const struct wpa_port *port)
 			 "%s): `journalctl -u wpa_supplicant-mwan`",
 			 port->eap);
 	else if (strcmp(port->pae, "CONNECTING") == 0)
-		snprintf(words.s, sizeof(words.s),
-			 "the authenticator has not answered yet (EAP state %s): the ONT's link, "
-			 "and whether the card lets EAPOL through (a VF needs `trust on`)",
-			 port->eap);
+		snprintf(
+			words.s, sizeof(words.s),
+			"the authenticator has not answered yet (EAP state %s): the ONT's link, "
+			"and whether the card lets EAPOL through (a VF needs `trust on` and `spoof "
+			"off`; `check-host` on the Proxmox host looks)",
+			port->eap);
 	else if (strcmp(port->pae, "AUTHENTICATING") == 0)
 		snprintf(words.s, sizeof(words.s),
 			 "authentication is under way (EAP state %s): look again in some seconds",

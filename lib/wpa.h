@@ -34,7 +34,7 @@ int wpa_port_look(const char *port, struct wpa_port *ret);
 
 /* Why the port is not authorized, and what to do; "" when it is. Pure. */
 struct wpa_words {
-	char s[256];
+	char s[320];
 };
 struct wpa_words wpa_port_trouble(const struct wpa_port *port);
 

@@ -110,6 +110,19 @@ def test_a_fixed_gateway_needs_no_default_route(make_lab):
         assert set(shares(lab, family)) == {"att", "webpass"}
 
 
+@pytest.mark.parametrize("gateway4", ["136.25.91.241", "auto"])
+def test_a_gateway_stays_when_the_address_beside_it_goes_and_comes(make_lab, gateway4):
+    """Whether the kernel was told that the gateway is on the link is no reason to change the route for ever."""
+    lab = make_lab([wans.att(), wans.webpass(keys={"gateway4": gateway4})]).up()
+    for change in ("del", "add"):
+        lab.router.ip(f"address {change} 136.25.91.242/29 dev enwebpass0\n")
+        lab.router.update()
+        with lab.router.monitor() as monitor:
+            lab.router.update()
+            assert monitor.events() == {}
+        assert gateways(lab, 4) == WANTED[4]
+
+
 @FAMILIES
 def test_gateway_none_takes_the_wan_out_of_that_family(make_lab, family):
     """Its public addresses stay in [map4]; nothing of the family is carried or answered there."""
