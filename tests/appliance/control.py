@@ -9,7 +9,6 @@ Where a router is deployed from, and a Debian 13 that nothing has been deployed 
     play = control.start(…); play.kill()    with all that it has started, at once
 """
 
-
 import os
 import re
 import shlex
@@ -77,6 +76,9 @@ class Fresh(Appliance):
 
     def _begin(self):
         for isp in self.isps:
+            # Nothing is renewed while a test looks whether anything changes.
+            isp.lifetimes4 = {"valid-lifetime": 7200, "renew-timer": 3600, "rebind-timer": 5400}
+            isp.lifetimes6 = {**isp.lifetimes4, "preferred-lifetime": 6000}
             if self.dot1x and isp.parent:
                 isp.guard()
             isp.start()
