@@ -1,7 +1,5 @@
 """What stays as it is, whatever is done to a running appliance: its flows, and what mwan has in the kernel."""
 
-import json
-
 from lab import CLIENT6, FORWARDED, SERVERS4, SERVERS6, STRANGER4, STRANGER6
 from machine import OWNER
 from traffic import TcpFlow, UdpFlow, answers, close_all, udp_flows
