@@ -57,7 +57,7 @@ class Site:
 
     def __init__(self, lab, control):
         self.lab, self.control, self.router = lab, control, lab.router
-        control.write(f"{SITE}/inventory", "[mwan]\nmwan ansible_user=root\n")
+        control.write(f"{SITE}/inventory", "[mwan]\nrouter ansible_user=root\n")
         self.text = replaced(open(f"{REPO}/conf/ansible/{VARS}", encoding="utf-8").read(), OF_THE_LAB)
 
     def describe(self, changes=None, text=None):
@@ -153,7 +153,7 @@ def test_a_broken_description_is_refused_before_anything_is_touched(fresh):
 
 def test_without_certificates_the_rest_is_deployed(uncertified):
     """Ansible says where to copy them to."""
-    assert f"root@mwan:{CERTIFICATES}" in uncertified.first.out
+    assert f"root@router:{CERTIFICATES}" in uncertified.first.out
     uncertified.carries(WEBPASS)
     assert not uncertified.router.path(f"{CERTIFICATES}/ca.pem").exists()
 
