@@ -36,8 +36,8 @@ def _appliances():
     """Makes appliances, and ends them. I1 holds in every one, to its end."""
     labs = []
 
-    def make(descriptions=None, **config):
-        labs.append(laboratory.Appliance(descriptions, **config))
+    def make(descriptions=None, kind=laboratory.Appliance, **config):
+        labs.append(kind(descriptions, **config))
         return labs[-1]
 
     yield make
@@ -49,7 +49,7 @@ def _appliances():
 
 @pytest.fixture
 def make_appliance():
-    """Makes appliances for one test, off: make_appliance(wans=None, **config), config as of wans.config()."""
+    """Makes appliances for one test, off: make_appliance(wans=None, kind=Appliance, **config), config as of wans.config()."""
     yield from _appliances()
 
 
