@@ -233,6 +233,8 @@ def disarm():
 
 
 def arm(seconds):
+    if active(f"{UNIT}.timer"):
+        disarm()
     run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", f"--on-active={seconds}",
         "--timer-property=AccuracySec=1s", sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
 
