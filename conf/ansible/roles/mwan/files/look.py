@@ -166,6 +166,7 @@ def main(work):
     site = json.load(sys.stdin)
     deb, root = f"{work}/mwan.deb", f"{work}/root"
     unpack(deb, root)
+    os.makedirs(f"{root}/etc/wpa_supplicant")  # for a check that has nothing installed to compare with
     if "not found" in output("ldd", f"{root}/{PROGRAM}"):
         fetch_libraries(deb, work, root)
     check(root, f"{work}/mwan.conf")
