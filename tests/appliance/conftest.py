@@ -35,7 +35,7 @@ def pytest_sessionstart(session):
 
 @pytest.fixture
 def make_appliance():
-    """Makes appliances for one test, off: make_appliance(wans=None, **config), config as of wans.config()."""
+    """Makes appliances for one test, off: make_appliance(wans=None, kind=Appliance, **config), config as of wans.config()."""
     yield from made_by(laboratory.Appliance)
 
 

@@ -322,11 +322,11 @@ class Lab:
                 raise RuntimeError(f"{space.name}: {error}\n{text}")
 
 
-def made_by(kind):
-    """For a fixture: yields a function that makes labs of this kind, and takes them down in the end. I1 holds in every one."""
+def made_by(usual):
+    """For a fixture: yields a function that makes labs, and takes them down in the end. I1 holds in every one."""
     labs = []
 
-    def make(descriptions=None, **config):
+    def make(descriptions=None, kind=usual, **config):
         labs.append(kind(descriptions, **config))
         return labs[-1]
 
