@@ -9,12 +9,13 @@ import subprocess
 import pytest
 
 from lab import REPO, Lab, default_destdir
-from readme import commands, plain
+from readme import commands, plain, quick_start
 
 BUILT = os.path.dirname(os.path.abspath(default_destdir()))
 DEMO = ["sudo tests/demo", "sudo tests/demo --keep"]
 RUN = "sudo tests/run"  # runs all this, so it is not run by it
-# tests/run builds the packages, and tests/appliance/test_package.py installs and starts them as the README says.
+# tests/run builds the packages, tests/appliance/test_package.py installs and starts them as the README says, and
+# tests/appliance/test_deploy.py follows its quick start.
 PACKAGE = ["sudo tests/deb", "sudo apt install ./build-deb/trixie/mwan_*.deb"]
 FIRST_START = "sudo systemctl "
 RUN_SOME = "sudo tests/run lab -k inbound"
@@ -27,7 +28,7 @@ BUILD = [c for c in commands() if plain(c).split()[0] in ("meson", "ninja", "tes
 
 def test_every_command_of_the_readme_is_run_by_some_test():
     first_start = {command for command in commands() if command.startswith(FIRST_START)}
-    assert set(commands()) == {*IN_THE_ROUTER, *BUILD, *BENCH, *DEMO, *PACKAGE, *first_start, RUN, RUN_SOME}
+    assert set(commands()) == {*IN_THE_ROUTER, *BUILD, *BENCH, *DEMO, *PACKAGE, *first_start, RUN, RUN_SOME, *quick_start()}
 
 
 @pytest.mark.parametrize("command", IN_THE_ROUTER)
