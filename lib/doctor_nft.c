@@ -149,7 +149,7 @@ int doctor_nft(struct patient *patient, struct diagnosis *diagnosis, struct faul
 
 	if (r == 0)
 		r = nft_run(*nft, "list ruleset", &listing, fault);
-	if (r < 0)
+	if (r < 0 || !listing)
 		return r;
 	base_ruleset_check(*nft, &bad);
 	r = look_at_base(*nft, listing, &bad, diagnosis);
