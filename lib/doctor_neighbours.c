@@ -22,7 +22,8 @@ static size_t list_gateways(const struct patient *patient, struct sought *ret)
 		const struct wan_facts *wan = &patient->outcome.facts.wans[i];
 
 		for (enum family family = 0; family < N_FAMILIES; family++)
-			if (config_has_family(patient->config, i, family) && is_up(&wan->link) &&
+			if (config_has_family(patient->config, i, family) &&
+			    !patient->explained[i][family] && is_up(&wan->link) &&
 			    wan->gateway[family].present && wan->gateway[family].via.family)
 				ret[n++] = (struct sought){
 					.addr = wan->gateway[family].via,

@@ -12,8 +12,9 @@
 #define LOADER "/load-ruleset"
 
 enum state {
-	ACTIVE, /* all the time */
-	ONCE,	/* runs and ends; is not to have failed */
+	ACTIVE,	 /* all the time */
+	ONCE,	 /* runs and ends; is not to have failed */
+	FOLLOWS, /* the same, once the port is authenticated; before, it may have failed for that */
 };
 
 struct expected {
@@ -38,8 +39,8 @@ static const struct expected ours[] = {
 	{ "wpa-action-sync.timer", ACTIVE, true, true, false, "the authenticated flag" },
 	{ "wpa-action-sync.service", ONCE, false, true, false, "the authenticated flag" },
 	{ "wpa-authenticated.path", ACTIVE, true, true, false, "DHCP after authentication" },
-	{ "wpa-authenticated.service", ONCE, false, true, false, "DHCP after authentication" },
-	{ "bringup-att-vlan.service", ONCE, false, true, false, "DHCP after authentication" },
+	{ "wpa-authenticated.service", FOLLOWS, false, true, false, "DHCP after authentication" },
+	{ "bringup-att-vlan.service", FOLLOWS, false, true, false, "DHCP after authentication" },
 };
 
 static const struct foreign {
@@ -166,7 +167,8 @@ static int look_at_ours(struct look *look)
 	for (size_t i = 0; i < N_OURS && r == 0; i++) {
 		const struct unit *unit = &look->units[i];
 
-		if (ours[i].dot1x && !look->dot1x)
+		if ((ours[i].dot1x && !look->dot1x) ||
+		    (ours[i].state == FOLLOWS && access(DOT1X_FLAG, F_OK) < 0))
 			continue;
 		r = tell_ours(look, &ours[i], unit);
 		if (unit->reload && !stale)
