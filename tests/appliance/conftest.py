@@ -21,6 +21,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab"))
 
 import appliance as laboratory  # noqa: E402
+from lab import made_by  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -32,31 +33,16 @@ def pytest_sessionstart(session):
         pytest.exit(f"tests/appliance: {error}", returncode=1)
 
 
-def _appliances():
-    """Makes appliances, and ends them. I1 holds in every one, to its end."""
-    labs = []
-
-    def make(descriptions=None, **config):
-        labs.append(laboratory.Appliance(descriptions, **config))
-        return labs[-1]
-
-    yield make
-    leaks = [one.leaks() for one in labs]
-    for one in labs:
-        one.close()
-    assert not any(leaks), f"packets left a WAN with a source that is not its own: {leaks}"
-
-
 @pytest.fixture
 def make_appliance():
-    """Makes appliances for one test, off: make_appliance(wans=None, **config), config as of wans.config()."""
-    yield from _appliances()
+    """Makes appliances for one test, off: make_appliance(wans=None, kind=Appliance, **config), config as of wans.config()."""
+    yield from made_by(laboratory.Appliance)
 
 
 @pytest.fixture(scope="module")
 def share_appliance():
     """Makes appliances that the tests of a module share."""
-    yield from _appliances()
+    yield from made_by(laboratory.Appliance)
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import time
 import pytest
 
 import rtnl
-from lab import CLIENT6, FORWARDED, SERVERS4, SERVERS6, STRANGER4, STRANGER6
-from machine import OWNER, difference
-from traffic import Load, TcpFlow, UdpFlow, answers, close_all, udp_flows, wait_until
+from lab import SERVERS4, SERVERS6
+from machine import difference
+from steady import Flows, own_and_others
+from traffic import Load, answers, close_all, udp_flows, wait_until
 
 RATE = 50  # datagrams a second in each flow
 WHOLE = 5  # seconds until mwan's objects are back; it takes less than one, and a busy machine some more
@@ -57,45 +58,6 @@ TAKING = {
     "networkctl reconfigure, of Webpass": ("networkctl reconfigure enwebpass0", ["webpass"]),
     "kill networkd": (f"{KILL} systemd-networkd", ["att", "webpass"]),
 }
-
-
-class Flows:
-    """Flows over every WAN, in both families, from inside and from outside, and what each was seen as at first."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.udp = udp_flows(lab.client, 32, SERVERS4 + SERVERS6)
-        self.homes = {flow.identity: lab.wan_of(seen.source).name for flow, seen in zip(self.udp, answers(self.udp))}
-        for one in lab.wans:
-            for flow in (UdpFlow(lab.internet, one.public4[0], STRANGER4, port=FORWARDED),
-                         UdpFlow(lab.internet, one.host(CLIENT6), STRANGER6)):
-                self.udp.append(flow)
-                self.homes[flow.identity] = one.name
-        self.tcp = [TcpFlow(lab.client, server) for server in (SERVERS4 + SERVERS6) * 3]
-        self.first = self.seen()
-
-    def seen(self):
-        for flow in self.udp:
-            flow.send()
-        return answers(self.udp)
-
-    def echo(self):
-        return all(stream.echo("x") == "x" for stream in self.tcp)
-
-    def close(self):
-        close_all(self.udp + self.tcp)
-
-
-def own_and_others(router):
-    """A snapshot in two: what is mwan's, and what networkd gives. The kernel's own routes follow addresses."""
-    own, others = [], []
-    for line in router.snapshot():
-        foreign = line.startswith(("rule", "route")) and f'"protocol": "{OWNER}"' not in line
-        foreign |= line.startswith("address") and not line.endswith(f" {OWNER})")
-        if line.startswith("route") and foreign and ('"protocol": "2"' in line or '"type": "7"' in line):
-            continue  # of several WANs' "unreachable" routes, networkd keeps that of the last renewal
-        (others if foreign else own).append(line)
-    return own, others
 
 
 def has_leases(lab):

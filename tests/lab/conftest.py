@@ -9,7 +9,7 @@ import pytest
 
 import lab as laboratory
 import wans
-from lab import Lab
+from lab import Lab, made_by
 
 PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace", "wpa-action",
             "bringup-att-vlan"]
@@ -25,31 +25,16 @@ def pytest_sessionstart(session):
                     "run `DESTDIR=$PWD/build/destdir meson install -C build`, or set MWAN_DESTDIR", returncode=1)
 
 
-def _labs():
-    """Makes labs, and takes them down. I1 holds in every one, to its end."""
-    labs = []
-
-    def make(descriptions=None, **config):
-        labs.append(Lab(descriptions, **config))
-        return labs[-1]
-
-    yield make
-    leaks = [one.leaks() for one in labs]
-    for one in labs:
-        one.close()
-    assert not any(leaks), f"packets left a WAN with a source that is not its own: {leaks}"
-
-
 @pytest.fixture
 def make_lab():
     """Makes labs for one test: make_lab(wans=None, **config)."""
-    yield from _labs()
+    yield from made_by(Lab)
 
 
 @pytest.fixture(scope="module")
 def share_lab():
     """Makes labs that the tests of a module share."""
-    yield from _labs()
+    yield from made_by(Lab)
 
 
 @pytest.fixture

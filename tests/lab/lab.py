@@ -320,3 +320,18 @@ class Lab:
             process.stderr.close()
             if process.wait() != 0:
                 raise RuntimeError(f"{space.name}: {error}\n{text}")
+
+
+def made_by(usual):
+    """For a fixture: yields a function that makes labs, and takes them down in the end. I1 holds in every one."""
+    labs = []
+
+    def make(descriptions=None, kind=usual, **config):
+        labs.append(kind(descriptions, **config))
+        return labs[-1]
+
+    yield make
+    leaked = [one.leaks() for one in labs]
+    for one in labs:
+        one.close()
+    assert not any(leaked), f"packets left a WAN with a source that is not its own: {leaked}"

@@ -9,30 +9,18 @@ import subprocess
 import pytest
 
 from lab import REPO, Lab, default_destdir
+from readme import commands, plain, quick_start
 
 BUILT = os.path.dirname(os.path.abspath(default_destdir()))
 DEMO = ["sudo tests/demo", "sudo tests/demo --keep"]
 RUN = "sudo tests/run"  # runs all this, so it is not run by it
-# tests/run builds the packages, and tests/appliance/test_package.py installs and starts them as the README says.
+# tests/run builds the packages, tests/appliance/test_package.py installs and starts them as the README says, and
+# tests/appliance/test_deploy.py follows its quick start.
 PACKAGE = ["sudo tests/deb", "sudo apt install ./build-deb/trixie/mwan_*.deb"]
 FIRST_START = "sudo systemctl "
 RUN_SOME = "sudo tests/run lab -k inbound"
 BENCH = {"sudo tests/bench/programs": ["--small"], "sudo tests/bench/health": ["--only", "carrier"],
          "sudo tests/bench/dataplane": ["--mode", "new"]}
-
-
-def commands():
-    """The README's commands without comments: those of its sh blocks, and `sudo …` in the text."""
-    text = open(f"{REPO}/README.md", encoding="utf-8").read()
-    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.S))
-    found = [line.split("#")[0].strip() for line in blocks.splitlines()]
-    inline = re.findall(r"`(sudo tests/[^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S))
-    return [line for line in dict.fromkeys(found + inline) if line]
-
-
-def plain(command):
-    return command.removeprefix("sudo ")
-
 
 IN_THE_ROUTER = [c for c in commands() if plain(c).split()[0] in ("health-check", "update-routes", "update-npt", "update-npt.sh", "ip", "nft")]
 BUILD = [c for c in commands() if plain(c).split()[0] in ("meson", "ninja", "tests/packages") or "meson" in c]
@@ -40,7 +28,7 @@ BUILD = [c for c in commands() if plain(c).split()[0] in ("meson", "ninja", "tes
 
 def test_every_command_of_the_readme_is_run_by_some_test():
     first_start = {command for command in commands() if command.startswith(FIRST_START)}
-    assert set(commands()) == {*IN_THE_ROUTER, *BUILD, *BENCH, *DEMO, *PACKAGE, *first_start, RUN, RUN_SOME}
+    assert set(commands()) == {*IN_THE_ROUTER, *BUILD, *BENCH, *DEMO, *PACKAGE, *first_start, RUN, RUN_SOME, *quick_start()}
 
 
 @pytest.mark.parametrize("command", IN_THE_ROUTER)

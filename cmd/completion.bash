@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Completion for mwan's programs, under both of their names. Options are those that the program
+# itself lists, values those that mwan.conf and this machine have now.
+
+# The file given with --config, or the usual one.
+_mwan_config()
+{
+	local line=" ${COMP_WORDS[*]:0:COMP_CWORD} "
+
+	# Where = breaks words, it is one by itself.
+	[[ $line =~ " --config "("= ")?([^ ]+)" " ]] && echo "${BASH_REMATCH[2]}" || echo /etc/mwan/mwan.conf
+}
+
+# The interface of each WAN.
+_mwan_wans()
+{
+	sed -n '/^\[/h; /^interface[[:blank:]]*=/{G;s/^[^=]*=[[:blank:]]*\([^[:blank:];]*\).*\n\[wan[[:blank:]].*/\1/p}' "$(_mwan_config)"
+}
+
+# The current trace, the one kept on disk, and those that something was logged under.
+_mwan_traces()
+{
+	cat /run/mwan-trace-id /var/lib/mwan/trace-id
+	sed -n 's/.*"traceId":"\([^"]*\)".*/\1/p' /var/log/mwan-debug.log* | sort -u
+}
+
+# What can be argument $2 of the program $1, behind the words $3.
+_mwan_values()
+{
+	case $1:$2:$3 in
+	update-npt:1:*) _mwan_wans ;;
+	mwan-trace:1:*) printf '%s\n' new show ;;
+	mwan-trace:2:*' new '*) printf '%s\n' boot deploy ;;
+	mwan-trace:2:*' show '*) _mwan_traces ;;
+	wpa-action:2:*' --sync '*) ;;
+	wpa-action:2:*) printf '%s\n' CONNECTED DISCONNECTED ;;
+	wpa-action:1:* | bringup-att-vlan:1:*) ls /sys/class/net ;;
+	esac
+}
+
+_mwan()
+{
+	local program=${1##*/} current=${COMP_WORDS[COMP_CWORD]} number=1 i word
+
+	[[ $current != = ]] || current=
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--config)
+			[[ ${COMP_WORDS[i + 1]} != = ]] || ((i++))
+			if ((++i >= COMP_CWORD)); then
+				compopt -o filenames 2>/dev/null
+				mapfile -t COMPREPLY < <(compgen -f -- "$current")
+				return
+			fi
+			;;
+		-*) ;;
+		*) ((number++)) ;;
+		esac
+	done
+
+	# Not by compgen -W, which would expand what stands in those files.
+	while read -r word; do
+		[[ $word != "$current"* ]] || COMPREPLY+=("$word")
+	done < <(
+		if [[ $current == -* ]]; then
+			"$1" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'
+		else
+			_mwan_values "${program%.sh}" "$number" " ${COMP_WORDS[*]:1:COMP_CWORD-1} "
+		fi 2>/dev/null
+	)
+}
+
+complete -F _mwan {update-routes,update-npt,health-check,wpa-action,bringup-att-vlan,mwan-trace}{,.sh}

@@ -1,0 +1,255 @@
+"""
+A machine is deployed by ansible, over SSH, from the first time to changes that are good, refused, or rolled back. One
+machine lives through all of it, in the order of this file; whatever a change does not mean goes on under load.
+"""
+
+import contextlib
+import re
+import time
+
+import pytest
+
+import dot1x
+from control import SITE, Control, Fresh
+from lab import REPO, SERVERS4
+from machine import difference
+from steady import Flows, own_and_others
+from traffic import Load, UdpFlow, wait_until
+
+DEPLOY = "ansible-playbook -i inventory playbooks/deploy-mwan.yml"
+VARS = "group_vars/mwan.yml"
+CONF, TRACE = "/etc/mwan/mwan.conf", "/var/lib/mwan/trace-id"
+CERTIFICATES = "/etc/wpa_supplicant"
+BOTH = {("att", 4), ("att", 6), ("webpass", 4), ("webpass", 6)}
+WEBPASS = {("webpass", 4), ("webpass", 6)}
+RATE, LONG = 20, 300  # datagrams a second in each flow, for at most so many seconds
+# Services, and what says that nobody has restarted or reloaded one.
+SERVICES = ["mwan-health", "nftables", "systemd-networkd", "networkd-dispatcher", "wpa_supplicant-mwan", "wpa-cli-action",
+            "ssh"]
+TOUCHED = ["InvocationID", "StateChangeTimestampMonotonic"]
+# The example's site is the lab's, but for what a card is called and known by. Verdicts, and what follows, come sooner.
+OF_THE_LAB = {
+    "interface: enmgmt0\n": "interface: eth0\n",
+    '  mac: "02:00:5e:10:00:00"        # left out: the interface has its name already\n': "",
+    "02:00:5e:10:00:03": "02:00:00:00:0a:01",
+    "02:00:5e:10:00:01": "02:00:00:00:01:11",
+    "02:00:5e:10:00:02": "02:00:00:00:01:02",
+    "health: {}": "health: {interval: 500ms, timeout: 400ms, failure_threshold: 3, recovery_threshold: 2}",
+    "mwan_sysctl: {}\n": "mwan_sysctl: {}\nmwan_deploy_wait: 15\n",
+}
+# The last two inside addresses change places.
+SWAP = {"10.250.250.5: {": "10.250.250.0: {", "10.250.250.6: {": "10.250.250.5: {", "10.250.250.0: {": "10.250.250.6: {"}
+SWAPPED = "10.250.250.5", ["104.57.226.197", "136.25.91.246"]
+NO_DHCP = {"interface: enwebpass0\n": "interface: enwebpass0\n    dhcp: false\n"}
+# Nobody has this address.
+DEAD_GATEWAY = {"public4: onlink\n": "public4: onlink\n      gateway4: 136.25.91.240\n"}
+
+
+def replaced(text, changes):
+    for old, new in changes.items():
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+class Site:
+    """A router, who deploys it, and what is described at the moment."""
+
+    def __init__(self, lab, control):
+        self.lab, self.control, self.router = lab, control, lab.router
+        control.write(f"{SITE}/inventory", "[mwan]\nrouter ansible_user=root\n")
+        self.text = replaced(open(f"{REPO}/conf/ansible/{VARS}", encoding="utf-8").read(), OF_THE_LAB)
+
+    def describe(self, changes=None, text=None):
+        """Writes the description, with changes to what is deployed."""
+        self.control.write(f"{SITE}/{VARS}", replaced(text or self.text, changes or {}))
+
+    def deploy(self, *options, changes=None, check=True):
+        """Deploys the description with these changes."""
+        self.describe(changes)
+        return self.control.run(" ".join([DEPLOY, *options]), check=check)
+
+    def carries(self, what, seconds=40):
+        """Until new flows go over these WANs in these families."""
+        self.lab.up(seconds, what)
+
+    def touched(self):
+        """What changes when somebody restarts or reloads a service."""
+        return {name: self.router.unit(name, *TOUCHED) for name in SERVICES}
+
+    def files(self):
+        """What is on the disk to stay; mwan's own notes are no part of it."""
+        return [line for line in self.lab.files() if not line.startswith("/var/lib/mwan/")]
+
+    def etc(self):
+        """/etc byte by byte, whenever it was written."""
+        return self.router.run("sh", "-c", "cd /etc && find . -type f -exec sha256sum {} + | sort -k 2").out.splitlines()
+
+    def own(self):
+        return own_and_others(self.router)[0]
+
+    @contextlib.contextmanager
+    def load(self, keep=lambda address: True):
+        """Flows over public addresses that are to be kept lose nothing, and stay what they are."""
+        flows = Flows(self.lab, keep)
+        try:
+            with Load(flows.udp, RATE, LONG) as load:
+                yield flows
+            assert time.monotonic() < load.limit
+            assert load.lost == {} and load.moved == set()
+            assert flows.echo() and flows.seen() == flows.first
+        finally:
+            flows.close()
+
+
+@pytest.fixture(scope="module")
+def fresh(share_appliance):
+    """Debian 13, just installed."""
+    lab = share_appliance(kind=Fresh, dot1x=True)
+    control = Control(lab)
+    try:
+        lab.boot()
+        control.wait()
+        lab.router.booted()
+        yield Site(lab, control)
+    finally:
+        control.close()
+
+
+@pytest.fixture(scope="module")
+def uncertified(fresh):
+    """Deployed, when nobody has brought the certificates of the 802.1X port yet."""
+    fresh.first = fresh.deploy()
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def site(uncertified):
+    """Deployed, and all is well."""
+    for name in ("ca.pem", "client.pem", "private.pem"):
+        uncertified.control.write(f"{SITE}/{name}", dot1x.certificates()[name], 0o600)
+    for line in re.findall(r"scp [^'\"\\\n]*", uncertified.first.out):
+        uncertified.control.run(line)
+    uncertified.second = uncertified.deploy()
+    uncertified.carries(BOTH)
+    return uncertified
+
+
+# On a machine that has nothing of mwan
+
+def test_a_check_of_a_fresh_machine_changes_nothing(fresh):
+    files = fresh.files()
+    done = fresh.deploy("--check", "--diff")
+    assert difference(files, fresh.files()) == []
+    assert "+Address=10.250.250.1/29" in done.out
+
+
+def test_a_broken_description_is_refused_before_anything_is_touched(fresh):
+    files = fresh.files()
+    done = fresh.deploy(changes={"10.250.250.6: {": "10.250.251.6: {"}, check=False)
+    assert done.code != 0 and "10.250.251.6" in done.out
+    assert difference(files, fresh.files()) == []
+
+
+def test_without_certificates_the_rest_is_deployed(uncertified):
+    """Ansible says where to copy them to."""
+    assert f"root@router:{CERTIFICATES}" in uncertified.first.out
+    uncertified.carries(WEBPASS)
+    assert not uncertified.router.path(f"{CERTIFICATES}/ca.pem").exists()
+
+
+# Deployed
+
+def test_traffic_flows(site):
+    assert site.router.failed() == []
+    assert site.lab.isp("att").authenticator.authorised
+    assert site.control.ssh("update-routes --check && update-npt --check").out == ""
+    with site.load():
+        pass
+
+
+def test_a_second_run_changes_nothing(site):
+    """Not a file, not a unit, and the kernel hears of nothing."""
+    for isp in site.lab.isps:
+        isp.ra.stop()
+    files, touched, trace = site.files(), site.touched(), site.router.read(TRACE)
+    with site.router.monitor() as monitor:
+        done = site.deploy()
+        assert monitor.events() == {}
+    assert done.recap()["changed"] == 0
+    assert difference(files, site.files()) == []
+    assert site.touched() == touched
+    assert site.router.read(TRACE) != trace and site.router.read(TRACE).startswith("deploy-")
+    for isp in site.lab.isps:
+        isp.ra.start()
+
+
+def test_a_changed_mapping_is_shown_and_then_deployed(site):
+    """Only the daemon hears of it."""
+    files, touched = site.files(), site.touched()
+    inside, public = SWAPPED
+    moved = [address for one in site.lab.wans for address in one.public4[-2:]]
+    with site.load(keep=lambda address: address not in moved):
+        shown = site.deploy("--check", "--diff", changes=SWAP)
+        assert f"+{inside}" in shown.out
+        assert difference(files, site.files()) == []
+        done = site.deploy(changes=SWAP)
+    assert done.recap()["changed"] > 0
+    with UdpFlow(site.lab.opnsense, SERVERS4[0], source=inside) as flow:
+        assert flow.ask().source in public
+    changed = {name for name, state in site.touched().items() if state != touched[name]}
+    assert changed == {"mwan-health"}
+    assert site.touched()["mwan-health"]["InvocationID"] == touched["mwan-health"]["InvocationID"]
+    site.text = replaced(site.text, SWAP)
+
+
+def test_a_broken_change_is_refused(site):
+    files, own, touched = site.files(), site.own(), site.touched()
+    with site.load():
+        done = site.deploy(changes={"table: 200\n": "table: 100\n"}, check=False)
+    assert done.code != 0 and re.search(r"mwan.conf:\d+: .*table", done.out)
+    assert difference(files, site.files()) == [] and difference(own, site.own()) == []
+    assert site.touched() == touched
+
+
+def test_a_change_that_kills_a_wan_is_rolled_back(site):
+    etc, own = site.etc(), site.own()
+    with site.load(keep=lambda address: site.lab.wan_of(address).name == "att"):
+        done = site.deploy(changes=NO_DHCP, check=False)
+    assert done.code != 0 and re.search(r"webpass.*ipv4", done.out, re.I)
+    assert difference(etc, site.etc()) == []
+    site.carries(BOTH)
+    wait_until(lambda: difference(own, site.own()) == [], 10, "the kernel is as it was")
+
+
+def test_a_play_that_dies_is_undone(site):
+    """Whoever deploys has gone, with the change in place. IPv6 has nothing to do with it."""
+    etc, own, text = site.etc(), site.own(), site.router.read(CONF)
+    site.describe({**DEAD_GATEWAY, "mwan_deploy_wait: 15\n": "mwan_deploy_wait: 15\nmwan_deploy_guard: 10\n"})
+    with site.load(keep=lambda address: address not in site.lab.wan("webpass").sources4()):
+        play = site.control.start(DEPLOY)
+        try:
+            wait_until(lambda: site.own() != own or play.poll() is not None, 180, "the change is in force")
+            assert play.poll() is None, play.communicate()
+        finally:
+            play.kill()
+            play.communicate()
+        wait_until(lambda: site.router.read(CONF) == text, 90, "it is undone")
+    site.carries(BOTH)
+    assert difference(etc, site.etc()) == []
+    wait_until(lambda: difference(own, site.own()) == [], 10, "the kernel is as it was")
+    assert site.router.failed() == []
+
+
+def test_a_wan_that_is_no_longer_described_goes(site):
+    text = re.sub(r"  - name: webpass\n(    .*\n)+", "", site.text)
+    text = re.sub(r", webpass: [\d.]+\}", "}", text)
+    site.text, before = text, site.router.read(CONF)
+    assert "webpass" in before
+    with site.load(keep=lambda address: site.lab.wan_of(address).name == "att"):
+        site.deploy()
+    assert "webpass" not in site.router.read(CONF)
+    names = site.router.run("ls", "/etc/systemd/network").out
+    assert "webpass" not in names and "enatt0" in names
+    with UdpFlow(site.lab.client, SERVERS4[0]) as flow:
+        assert site.lab.wan_of(flow.ask().source).name == "att"
