@@ -205,6 +205,6 @@ int doctor_files(struct patient *patient, struct diagnosis *diagnosis, struct fa
 		r = look_at_names(diagnosis);
 	if (r < 0 || diagnosis->n > before)
 		return r;
-	return diagnosis_good(diagnosis, "%s is in force; the daemon is alive",
-			      patient->config_path);
+	return diagnosis_good(diagnosis, "%s is in force%s", patient->config_path,
+			      daemon_is_running() ? "; the daemon is alive" : "");
 }
