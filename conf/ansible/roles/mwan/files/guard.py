@@ -162,13 +162,14 @@ def reload(changed, other=SAVED):
 
 
 def probe():
-    """{interface: {"name": …, "families": {family: whether it carries}}} as mwan.conf has it now, asked afresh."""
+    """[{"name", "interface", "families": {family: whether it carries}}] as mwan.conf has it now, or None: asked afresh."""
     try:
         wans = json.loads(output("health-check", "--once", "--json"))["wans"]
     except (OSError, ValueError):
         return None
     return [{"name": wan["name"], "interface": wan["interface"],
-             "families": {family: wan[family]["state"] == "up" for family in ("ipv4", "ipv6") if family in wan}}
+             "families": {family: wan[family]["state"] == "up" and wan[family]["eligible"]
+                          for family in ("ipv4", "ipv6") if family in wan}}
             for wan in wans]
 
 

@@ -1,0 +1,109 @@
+"""
+What becomes of a site's description, without a router: each test has a site of its own, which is the example's,
+and an /etc of its own. As root, with mwan built:
+
+    sudo MWAN_DESTDIR=… /usr/bin/python3 -m pytest tests/ansible -p no:cacheprovider
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPO = Path(__file__).resolve().parents[2]
+ANSIBLE = REPO / "conf/ansible"
+DESTDIR = Path(os.environ.get("MWAN_DESTDIR") or REPO / "build/destdir")
+DEPLOY = ANSIBLE / "playbooks/deploy-mwan.yml"
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ANSIBLE / "roles/mwan/files"))
+
+
+class Done:
+    """How a play has ended: code, out."""
+
+    def __init__(self, code, out):
+        self.code, self.out = code, out
+        self.changed = sum(map(int, re.findall(r"changed=(\d+)", out)))
+
+    def __repr__(self):
+        return f"exit {self.code}\n{self.out}"
+
+
+class Site:
+    """A description, elsewhere than the example's, and what is written of it."""
+
+    def __init__(self, folder):
+        self.folder, self.etc, self.work = folder, folder / "etc", folder / "work"
+        self.vars = yaml.safe_load((ANSIBLE / "group_vars/mwan.yml").read_text(encoding="utf-8"))
+        (folder / "group_vars").mkdir()
+        (folder / "inventory").write_text("[mwan]\nrouter\n", encoding="utf-8")
+        subprocess.run(["cp", "-a", "/etc", self.etc], check=True)
+        for name in ("mwan", "wpa_supplicant", "systemd/network", "sysctl.d"):
+            shutil.rmtree(self.etc / name, ignore_errors=True)
+            (self.etc / name).mkdir(parents=True)
+        (self.etc / "nftables.conf").write_text("flush ruleset\n", encoding="utf-8")
+        # As look.py leaves it, with this build in the package's place.
+        (self.work / "root/usr/bin").mkdir(parents=True)
+        shutil.copy(DESTDIR / "usr/local/bin/update-routes", self.work / "root/usr/bin")
+        shutil.copy(ANSIBLE / "roles/mwan/files/look.py", self.work)
+        self.found = {"installed": True, "install": [], "renamed": {}, "interfaces": {}, "certificates": [],
+                      "management": [self.vars["mwan_management"]["interface"]], "base_edited": False,
+                      "base": (REPO / "conf/nftables.conf").read_text(encoding="utf-8")}
+
+    def wan(self, name):
+        return next(wan for wan in self.vars["mwan_wans"] if wan["name"] == name)
+
+    def play(self, playbook, *options):
+        """Runs a playbook where /etc is the site's, and there is no network."""
+        (self.folder / "group_vars/mwan.yml").write_text(yaml.safe_dump(self.vars), encoding="utf-8")
+        inside = f'mount --bind {self.etc} /etc && exec "$@"'
+        done = subprocess.run(
+            ["unshare", "--mount", "--net", "sh", "-c", inside, "sh", "ansible-playbook",
+             "-i", self.folder / "inventory", playbook, *options],
+            cwd=self.folder, env={**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "LC_ALL": "C.UTF-8",
+                                  "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"), "ANSIBLE_NOCOLOR": "1"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+        return Done(done.returncode, done.stdout)
+
+    def describe(self):
+        """Only the description is looked at."""
+        return self.play(DEPLOY, "--tags", "describe")
+
+    def write(self, *options):
+        given = {"mwan_work": {"path": str(self.work)}, "mwan_found": self.found}
+        done = self.play(REPO / "tests/ansible/write.yml", "-e", json.dumps(given), *options)
+        if done.code != 0:
+            raise RuntimeError(repr(done))
+        return done
+
+    def read(self, name):
+        return (self.etc / name).read_text(encoding="utf-8")
+
+    def links(self):
+        """{file: its lines without comments}"""
+        return {path.name: settings(path) for path in (self.etc / "systemd/network").iterdir()}
+
+
+def settings(path):
+    """What is set in a file, without comments and empty lines."""
+    lines = [re.sub(r"\s+[;#].*", "", line).rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and line[0] not in "#;"]
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def pytest_sessionstart(session):
+    if os.geteuid() != 0:
+        pytest.exit("tests/ansible: run as root: it makes mount namespaces", returncode=1)
+    if not (DESTDIR / "usr/local/bin/update-routes").exists():
+        pytest.exit(f"tests/ansible: no update-routes in {DESTDIR}: build mwan, or set MWAN_DESTDIR", returncode=1)
