@@ -21,6 +21,7 @@ from traffic import SSH, connects, wait_until
 from tree import ROOT, Tree, made, output
 
 ADDRESS, OWN = "192.168.50.1", "192.168.50.10"
+ROUTER = "mwan.example"  # in the example's inventory
 CHECKOUT = "/root/mwan"  # on the control machine
 SITE = f"{CHECKOUT}/conf/ansible"
 PORT = 8000  # of the mirror
@@ -138,8 +139,8 @@ class Control:
         router.path("/root/.ssh").mkdir(mode=0o700, exist_ok=True)
         router.write("/root/.ssh/authorized_keys", self.read("/root/.ssh/id_ed25519.pub"), 0o600)
         host = router.read("/etc/ssh/ssh_host_ed25519_key.pub")
-        self.write("/root/.ssh/known_hosts", "".join(f"{name} {host}" for name in ("router", ADDRESS, "fd00:50::1")))
-        self.write("/etc/hosts", f"127.0.0.1 localhost\n{ADDRESS} router\n")
+        self.write("/root/.ssh/known_hosts", "".join(f"{name} {host}" for name in (ROUTER, ADDRESS, "fd00:50::1")))
+        self.write("/etc/hosts", f"127.0.0.1 localhost\n{ADDRESS} {ROUTER}\n")
 
     # Files
 
@@ -178,7 +179,7 @@ class Control:
 
     def ssh(self, command, check=True):
         """Runs a command on the router, as an administrator does."""
-        return self.run(f"ssh root@router {shlex.quote(command)}", check=check)
+        return self.run(f"ssh root@{ROUTER} {shlex.quote(command)}", check=check)
 
     def wait(self, seconds=30):
         """Until the router answers to SSH."""

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import dot1x
-from control import SITE, Control, Fresh
+from control import ROUTER, SITE, Control, Fresh
 from lab import REPO, SERVERS4
 from machine import difference
 from steady import Flows, own_and_others
@@ -57,7 +57,6 @@ class Site:
 
     def __init__(self, lab, control):
         self.lab, self.control, self.router = lab, control, lab.router
-        control.write(f"{SITE}/inventory", "[mwan]\nrouter ansible_user=root\n")
         self.text = replaced(open(f"{REPO}/conf/ansible/{VARS}", encoding="utf-8").read(), OF_THE_LAB)
 
     def describe(self, changes=None, text=None):
@@ -153,7 +152,7 @@ def test_a_broken_description_is_refused_before_anything_is_touched(fresh):
 
 def test_without_certificates_the_rest_is_deployed(uncertified):
     """Ansible says where to copy them to."""
-    assert f"root@router:{CERTIFICATES}" in uncertified.first.out
+    assert f"root@{ROUTER}:{CERTIFICATES}" in uncertified.first.out
     uncertified.carries(WEBPASS)
     assert not uncertified.router.path(f"{CERTIFICATES}/ca.pem").exists()
 
