@@ -154,17 +154,18 @@ class Control:
 
     def start(self, line, folder=SITE):
         """
-        Starts a line for a shell; returns the Popen. Killed, or when this process ends, all ends that it has started.
+        Starts lines for a shell, which ends at the first that fails; returns the Popen. Killed, or when this process
+        ends, all ends that it has started.
         """
         environment = {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                        "PYTHONUNBUFFERED": "1"}
         inside = self.tree.enter("unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={ROOT}/proc",
-                                 "chroot", ROOT, "sh", "-c", f"cd {folder} && {line}")
+                                 "chroot", ROOT, "sh", "-ec", f"cd {folder}\n{line}")
         return self.space.popen(["setpriv", "--pdeathsig", "KILL", "--", *inside], env=environment, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def run(self, line, folder=SITE, check=True, seconds=180):
-        """Runs a line in a shell; returns how it ended. With check, anything but exit 0 is an error."""
+        """Runs lines in a shell; returns how it ended. With check, anything but exit 0 is an error."""
         process = self.start(line, folder)
         try:
             out, _ = process.communicate(timeout=seconds)
