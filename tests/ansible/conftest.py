@@ -1,6 +1,6 @@
 """
-What becomes of a site's description, without a router: each test has a site of its own, which is the example's,
-and an /etc of its own. As root, with mwan built:
+What becomes of a site's description, without a router: in an /etc of its own. A play takes its seconds, so that tests
+share them. As root, with mwan built:
 
     sudo MWAN_DESTDIR=… /usr/bin/python3 -m pytest tests/ansible -p no:cacheprovider
 """
@@ -19,7 +19,6 @@ import yaml
 REPO = Path(__file__).resolve().parents[2]
 ANSIBLE = REPO / "conf/ansible"
 DESTDIR = Path(os.environ.get("MWAN_DESTDIR") or REPO / "build/destdir")
-DEPLOY = ANSIBLE / "playbooks/deploy-mwan.yml"
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ANSIBLE / "roles/mwan/files"))
@@ -36,14 +35,37 @@ class Done:
         return f"exit {self.code}\n{self.out}"
 
 
-class Site:
-    """A description, elsewhere than the example's, and what is written of it."""
+class Description:
+    """The example's, to be changed by a test."""
+
+    def __init__(self):
+        self.vars = yaml.safe_load((ANSIBLE / "group_vars/mwan.yml").read_text(encoding="utf-8"))
+
+    def wan(self, name):
+        return next(wan for wan in self.vars["mwan_wans"] if wan["name"] == name)
+
+
+def play(folder, sites, playbook, *options, inside=""):
+    """Runs a playbook of the tests' for {host: description}, elsewhere than the example's, where there is no network."""
+    (folder / "host_vars").mkdir(exist_ok=True)
+    (folder / "inventory").write_text("\n".join(["[mwan]", *sites, ""]), encoding="utf-8")
+    for host, site in sites.items():
+        (folder / f"host_vars/{host}.yml").write_text(yaml.safe_dump(site.vars), encoding="utf-8")
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", "sh", "-c", inside + 'exec "$@"', "sh", "ansible-playbook",
+         "-i", folder / "inventory", REPO / "tests/ansible" / playbook, *options],
+        cwd=folder, env={**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "LC_ALL": "C.UTF-8",
+                         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_NOCOLOR": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    return Done(done.returncode, done.stdout)
+
+
+class Site(Description):
+    """A description, and what is written of it."""
 
     def __init__(self, folder):
+        super().__init__()
         self.folder, self.etc, self.work = folder, folder / "etc", folder / "work"
-        self.vars = yaml.safe_load((ANSIBLE / "group_vars/mwan.yml").read_text(encoding="utf-8"))
-        (folder / "group_vars").mkdir()
-        (folder / "inventory").write_text("[mwan]\nrouter\n", encoding="utf-8")
         subprocess.run(["cp", "-a", "/etc", self.etc], check=True)
         for name in ("mwan", "wpa_supplicant", "systemd/network", "sysctl.d"):
             shutil.rmtree(self.etc / name, ignore_errors=True)
@@ -57,28 +79,10 @@ class Site:
                       "management": [self.vars["mwan_management"]["interface"]], "base_edited": False,
                       "base": (REPO / "conf/nftables.conf").read_text(encoding="utf-8")}
 
-    def wan(self, name):
-        return next(wan for wan in self.vars["mwan_wans"] if wan["name"] == name)
-
-    def play(self, playbook, *options):
-        """Runs a playbook where /etc is the site's, and there is no network."""
-        (self.folder / "group_vars/mwan.yml").write_text(yaml.safe_dump(self.vars), encoding="utf-8")
-        inside = f'mount --bind {self.etc} /etc && exec "$@"'
-        done = subprocess.run(
-            ["unshare", "--mount", "--net", "sh", "-c", inside, "sh", "ansible-playbook",
-             "-i", self.folder / "inventory", playbook, *options],
-            cwd=self.folder, env={**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "LC_ALL": "C.UTF-8",
-                                  "ANSIBLE_LOCAL_TEMP": str(self.folder / "tmp"), "ANSIBLE_NOCOLOR": "1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
-        return Done(done.returncode, done.stdout)
-
-    def describe(self):
-        """Only the description is looked at."""
-        return self.play(DEPLOY, "--tags", "describe")
-
     def write(self, *options):
         given = {"mwan_work": {"path": str(self.work)}, "mwan_found": self.found}
-        done = self.play(REPO / "tests/ansible/write.yml", "-e", json.dumps(given), *options)
+        done = play(self.folder, {"router": self}, "write.yml", "-e", json.dumps(given), *options,
+                    inside=f"mount --bind {self.etc} /etc && ")
         if done.code != 0:
             raise RuntimeError(repr(done))
         return done
@@ -95,11 +99,6 @@ def settings(path):
     """What is set in a file, without comments and empty lines."""
     lines = [re.sub(r"\s+[;#].*", "", line).rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if line and line[0] not in "#;"]
-
-
-@pytest.fixture
-def site(tmp_path):
-    return Site(tmp_path)
 
 
 def pytest_sessionstart(session):

@@ -1,12 +1,13 @@
 """A site's description: what is made of it, and what is wrong with it, in words that name the variable."""
 
 import configparser
+import re
 import stat
 
 import pytest
 
 import look
-from conftest import REPO, Site, settings
+from conftest import REPO, Description, Site, play, settings
 
 KEY = "-----BEGIN PRIVATE KEY-----\nnobody is to see this\n-----END PRIVATE KEY-----"
 
@@ -18,7 +19,7 @@ def config(path):
     return {name: {key: " ".join(value.split()) for key, value in parser[name].items()} for name in parser.sections()}
 
 
-# What is made of it
+# What is made of it: of the example, then of a changed site, of the same again, and of one with a WAN less
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,8 @@ def example(tmp_path_factory):
     """The example's site, written."""
     site = Site(tmp_path_factory.mktemp("example"))
     site.found["management"] += ["eth0"]  # until the next boot
-    site.write()
+    site.found["certificates"] = ["ca.pem"]
+    site.first = site.write()
     return site
 
 
@@ -55,28 +57,56 @@ def test_loading_debians_ruleset_loads_mwans_as_well(example):
     assert example.read("nftables.conf").splitlines() == ["flush ruleset", 'include "/etc/mwan/nftables.conf"']
 
 
+def test_missing_certificates_are_named_with_what_brings_them(example):
+    assert "scp client.pem private.pem root@router:/etc/wpa_supplicant/" in example.first.out
+
+
+@pytest.fixture(scope="module")
+def site(example):
+    """The site with a static WAN, other settings, keys, sysctls, and a file that somebody else has written."""
+    example.foreign = example.etc / "systemd/network/70-other.network"
+    example.foreign.write_text("[Match]\nName=other\n", encoding="utf-8")
+    example.wan("webpass").update(dhcp=False, addresses=["136.25.91.242/29"],
+                                  routes=[{"to": "0.0.0.0/0", "via": "136.25.91.241"}])
+    example.vars["mwan_settings"].update(
+        health={"interval": "2s", "ping4": ["9.9.9.9", "1.1.1.1"], "http6": None}, mwan={"debug_logging": False})
+    example.vars["mwan_sysctl"] = {"net.core.rmem_max": 1048576}
+    example.vars["mwan_dot1x"].update(ca_cert="CA", client_cert="CLIENT", private_key=KEY,
+                                      settings={"private_key_passwd": '"nor this word"'})
+    example.second = example.write("--diff", "-vvvv")
+    return example
+
+
 def test_a_static_wan_asks_nobody(site):
-    site.wan("webpass").update(dhcp=False, addresses=["136.25.91.242/29"], routes=[{"to": "0.0.0.0/0", "via": "136.25.91.241"}])
-    site.write()
     lines = site.links()["40-enwebpass0.network"]
     assert {"DHCP=no", "Address=136.25.91.242/29", "Destination=0.0.0.0/0", "Gateway=136.25.91.241", "Metric=200"} <= set(lines)
     assert "[DHCPv4]" not in lines and "[DHCPv6]" not in lines
 
 
 def test_values_become_what_mwan_reads(site):
-    site.vars["mwan_settings"].update(
-        health={"interval": "2s", "ping4": ["9.9.9.9", "1.1.1.1"], "http6": None}, mwan={"debug_logging": False})
-    site.write()
     written = config(site.etc / "mwan/mwan.conf")
     assert written["health"] == {"interval": "2s", "ping4": "9.9.9.9, 1.1.1.1", "http6": ""}
     assert written["mwan"] == {"debug_logging": "no"}
 
 
+def test_keys_are_roots_alone_and_never_shown(site):
+    assert site.second.changed > 0
+    assert "nobody is to see this" not in site.second.out and "nor this word" not in site.second.out
+    assert KEY in site.read("wpa_supplicant/private.pem")
+    assert 'private_key_passwd="nor this word"' in site.read("wpa_supplicant/mwan.conf")
+    for name in ("ca.pem", "client.pem", "private.pem", "mwan.conf"):
+        assert stat.S_IMODE((site.etc / "wpa_supplicant" / name).stat().st_mode) == 0o600
+
+
+def test_a_second_run_writes_nothing(site):
+    times = {path: path.stat().st_mtime_ns for path in site.etc.rglob("*") if path.is_file()}
+    assert site.write().changed == 0
+    assert times == {path: path.stat().st_mtime_ns for path in site.etc.rglob("*") if path.is_file()}
+
+
 def test_what_is_no_longer_described_goes_and_what_others_have_written_stays(site):
-    site.write()
-    foreign = site.etc / "systemd/network/70-other.network"
-    foreign.write_text("[Match]\nName=other\n", encoding="utf-8")
     before = site.links()
+    assert site.foreign.name in before
     site.vars["mwan_wans"] = [site.wan("att")]
     for public in site.vars["mwan_map4"].values():
         del public["webpass"]
@@ -84,41 +114,7 @@ def test_what_is_no_longer_described_goes_and_what_others_have_written_stays(sit
     assert site.links() == {name: lines for name, lines in before.items() if "enwebpass0" not in name}
 
 
-def test_a_second_run_writes_nothing(site):
-    site.vars["mwan_dot1x"].update(ca_cert="CA", client_cert="CLIENT", private_key=KEY)
-    site.vars["mwan_sysctl"] = {"net.core.rmem_max": 1048576}
-    site.write()
-    times = {path: path.stat().st_mtime_ns for path in site.etc.rglob("*") if path.is_file()}
-    assert site.write().changed == 0
-    assert times == {path: path.stat().st_mtime_ns for path in site.etc.rglob("*") if path.is_file()}
-
-
-def test_keys_are_roots_alone_and_never_shown(site):
-    site.vars["mwan_dot1x"].update(ca_cert="CA", client_cert="CLIENT", private_key=KEY,
-                                   settings={"private_key_passwd": '"nor this word"'})
-    done = site.write("--diff", "-vvvv")
-    assert done.changed > 0
-    for words in (site.describe().out, done.out):
-        assert "nobody is to see this" not in words and "nor this word" not in words
-    assert KEY in site.read("wpa_supplicant/private.pem")
-    assert 'private_key_passwd="nor this word"' in site.read("wpa_supplicant/mwan.conf")
-    for name in ("ca.pem", "client.pem", "private.pem", "mwan.conf"):
-        assert stat.S_IMODE((site.etc / "wpa_supplicant" / name).stat().st_mode) == 0o600
-
-
-def test_missing_certificates_are_named_with_what_brings_them(site):
-    site.found["certificates"] = ["ca.pem"]
-    done = site.write()
-    assert "scp client.pem private.pem root@router:/etc/wpa_supplicant/" in done.out
-
-
-# What is wrong with it
-
-
-def test_a_site_elsewhere_has_nothing_of_the_example(site):
-    del site.vars["mwan_lan"]
-    done = site.describe()
-    assert done.code != 0 and "mwan_lan" in done.out
+# What is wrong with it: each a host of one play
 
 
 def without(key):
@@ -129,30 +125,47 @@ def changed(wan, **values):
     return lambda site: site.wan(wan).update(values)
 
 
-@pytest.mark.parametrize("spoil, said", [
-    (without("settings"), "missing required arguments: settings found in mwan_wans"),
-    (without("interface"), "mwan_wans: webpass: give either interface, or port and vlan"),
-    (changed("webpass", port="enatt1", vlan=7), "mwan_wans: webpass: give either interface, or port and vlan"),
-    (changed("webpass", weight=3), "mwan_wans.weight"),
-    (changed("webpass", name="att"), "mwan_wans: name: more than once"),
-    (changed("webpass", interface="enmgmt0"), "interface or port: more than once"),
-    (changed("webpass", mac="02:00:5E:10:00:01"), "mac: more than once"),
-    (changed("webpass", mac=7200), "7200 is no MAC address"),
-    (changed("webpass", addresses=["136.25.91.242"]), "136.25.91.242 is not ADDRESS/LENGTH"),
-    (changed("webpass", dot1x=True), "dot1x: one WAN can have it"),
-    (lambda site: site.vars["mwan_dot1x"].pop("identity"), "mwan_dot1x has to have identity"),
-    (lambda site: site.vars["mwan_map4"]["10.250.250.3"].update(monkeybrains="192.0.2.3"),
-     "mwan_map4: 10.250.250.3: no WAN of mwan_wans is called monkeybrains"),
-    (lambda site: site.vars["mwan_settings"].update(balnce={}), "mwan_settings.balnce"),
-], ids=lambda value: value if isinstance(value, str) else "")
-def test_a_broken_description_is_named(site, spoil, said):
-    spoil(site)
-    done = site.describe()
-    assert done.code != 0 and said in " ".join(done.out.split())
+BROKEN = {
+    "missing required arguments: mwan_lan": lambda site: site.vars.pop("mwan_lan"),
+    "missing required arguments: settings found in mwan_wans": without("settings"),
+    "mwan_wans: webpass: give either interface, or port and vlan": without("interface"),
+    "webpass: give either interface, or port and vlan": changed("webpass", port="enatt1", vlan=7),
+    "mwan_wans.weight": changed("webpass", weight=3),
+    "mwan_wans: name: more than once": changed("webpass", name="att"),
+    "interface or port: more than once": changed("webpass", interface="enmgmt0"),
+    "mac: more than once": changed("webpass", mac="02:00:5E:10:00:01"),
+    "7200 is no MAC address": changed("webpass", mac=7200),
+    "136.25.91.242 is not ADDRESS/LENGTH": changed("webpass", addresses=["136.25.91.242"]),
+    "dot1x: one WAN can have it": changed("webpass", dot1x=True),
+    "mwan_dot1x has to have identity": lambda site: site.vars["mwan_dot1x"].pop("identity"),
+    "mwan_map4: 10.250.250.3: no WAN of mwan_wans is called monkeybrains":
+        lambda site: site.vars["mwan_map4"]["10.250.250.3"].update(monkeybrains="192.0.2.3"),
+    "mwan_settings.balnce": lambda site: site.vars["mwan_settings"].update(balnce={}),
+}
+NAMES = {said: f"broken{number}" for number, said in enumerate(BROKEN)}
 
 
-def test_the_example_is_in_order(site):
-    assert site.describe().code == 0
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """{host: what has been said of it}; that of `example` is in order, and has a key."""
+    sites = {"example": Description()}
+    sites["example"].vars["mwan_dot1x"].update(private_key=KEY)
+    for said, spoil in BROKEN.items():
+        sites[NAMES[said]] = Description()
+        spoil(sites[NAMES[said]])
+    done = play(tmp_path_factory.mktemp("judged"), sites, "describe.yml", "--tags", "describe")
+    assert "nobody is to see this" not in done.out
+    return {host: " ".join(re.findall(rf"^(?:failed|fatal): \[{host}\].*$", done.out, re.M)) for host in sites}
+
+
+@pytest.mark.parametrize("said", BROKEN)
+def test_a_broken_description_is_named(judged, said):
+    """In it, nothing of the example becomes part of a site elsewhere: what is missing is missed."""
+    assert said in " ".join(judged[NAMES[said]].split())
+
+
+def test_the_example_is_in_order(judged):
+    assert judged["example"] == ""
 
 
 # ifupdown

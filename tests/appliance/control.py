@@ -31,7 +31,8 @@ BARE = ["systemd", "systemd-sysv", "dbus", "udev", "iproute2", "ifupdown", "open
         "ca-certificates", "procps", "kmod"]
 MORE = ["nftables", "networkd-dispatcher", "wpasupplicant", "conntrack", "logrotate", "python3-apt", "iputils-ping",
         "libnl-3-200", "libinih1", "libjansson4", "libnftables1", "libcurl4t64"]
-CONTROL = ["ansible-core", "python3-cffi-backend", "openssh-client", "python3"]
+# What plays; tests/appliance/test_host.py boots it. debootstrap does not find the last one, which a virtual package asks for.
+CONTROL = ["ansible-core", "openssh-client", "systemd", "systemd-sysv", "dbus", "udev", "iproute2", "procps", "python3-cffi-backend"]
 # Of no use in a container, or slow there.
 MASKED = ["systemd-logind", "console-getty", "systemd-firstboot", "systemd-journal-catalog-update",
           "systemd-update-done", "ldconfig", "systemd-hwdb-update", "apt-daily.timer", "apt-daily-upgrade.timer",

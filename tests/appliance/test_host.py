@@ -11,24 +11,23 @@ import subprocess
 import pytest
 
 from container import Container
+from control import CONTROL
 from host import I226, MAC, PF, PORT, VF, Host
 from lab import REPO
 from readme import commands
 from tree import made
 
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "udev", "iproute2", "procps", "ansible-core",
-            "python3-cffi-backend"]  # which debootstrap does not find by itself: a virtual package asks for it
 FAKE, SITE = "/srv/fake", "/srv/mwan"
 UNIT = "x710-vf-setup"
 INSTALLED = ["/etc/default/x710-vf", f"/etc/systemd/system/{UNIT}.service", "/usr/local/sbin/x710-vf-setup", "/usr/local/sbin/check-host"]
-LOCAL = {"MWAN_HOST_ROOT": FAKE, "ANSIBLE_ROLES_PATH": "roles", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "no", "HOME": "/root"}
+LOCAL = {"MWAN_HOST_ROOT": FAKE, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "no", "HOME": "/root"}
 
 
 class Vault(Container):
     """The host, as after boot."""
 
     def __init__(self):
-        super().__init__([made("host", *PACKAGES)])
+        super().__init__([made("control", *CONTROL)])
         self.files = Host(self.tree.path(FAKE), ready=False)
         self.files.device(VF, "iavf", 30, "0x020000")
         self.files.remove("/bin/systemctl")
