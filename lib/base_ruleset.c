@@ -79,6 +79,24 @@ static bool next_chain(const char **at, const char **ret, size_t *length)
 	return true;
 }
 
+static bool has(const char *listing, const char *text, size_t length)
+{
+	return memmem(listing, strlen(listing), text, length);
+}
+
+/* "\tchain input {\n" */
+static size_t head_of(const char *text)
+{
+	return strcspn(text, "\n");
+}
+
+static int name_chain(const char *text, char **ret)
+{
+	text += strlen("\tchain ");
+	*ret = strndup(text, strcspn(text, " "));
+	return *ret ? 0 : -ENOMEM;
+}
+
 int base_ruleset_compare(struct nft *nft, char **chain)
 {
 	_cleanup_(freep) char *expected = expect(), *found = NULL;
@@ -89,18 +107,14 @@ int base_ruleset_compare(struct nft *nft, char **chain)
 	*chain = NULL;
 	if (!expected || nft_run(nft, LIST, &found, &fault) < 0)
 		return 0;
-	for (at = expected; next_chain(&at, &text, &length);) {
-		size_t head = strcspn(text, "\n");
-
-		/* What is empty there, the programs fill. */
-		if (memmem(nft_parts[NFT_FILTER].pristine, strlen(nft_parts[NFT_FILTER].pristine),
-			   text, head) ||
-		    memmem(found, strlen(found), text, length))
-			continue;
-		text += strlen("\tchain ");
-		*chain = strndup(text, strcspn(text, " "));
-		return *chain ? 0 : -ENOMEM;
-	}
+	for (at = expected; next_chain(&at, &text, &length);)
+		if (!has(nft_parts[NFT_FILTER].pristine, text, head_of(text)) &&
+		    !has(found, text, length))
+			return name_chain(text, chain);
+	/* What somebody has added. */
+	for (at = found; next_chain(&at, &text, &length);)
+		if (!has(expected, text, head_of(text)))
+			return name_chain(text, chain);
 	return 0;
 }
 

@@ -46,6 +46,9 @@ void doctor_explain(struct patient *patient, size_t wan);
 int doctor_tell_plan(const struct patient *patient, struct diagnosis *diagnosis,
 		     bool (*is_mine)(const char *line), const char *things, const char *program);
 
+/* Whether the base ruleset accepts SSH where its operator comes from. 0 or -ENOMEM. */
+int doctor_management(struct diagnosis *diagnosis);
+
 /* Whether there is room for more flows: a full table refuses new ones. 0 or -ENOMEM. */
 int doctor_room(const char *root, struct diagnosis *diagnosis);
 

@@ -98,6 +98,8 @@ int doctor_dot1x(struct patient *patient, struct diagnosis *diagnosis, struct fa
 				     "`DOT1X_INTERFACE=` in " DOT1X_DEFAULTS, "%s", why.text);
 	if (!is_of_interest(patient, port))
 		return 0;
+	if (geteuid() != 0)
+		return fault_set(fault, -EPERM, "only root can ask wpa_supplicant");
 	files = look_at_files(diagnosis);
 	if (files < 0)
 		return files;

@@ -77,7 +77,9 @@ static int look_at_folder(struct diagnosis *diagnosis, const char *path, const c
 				     "%s is user %u's, with mode %04o: %s", path, st.st_uid,
 				     st.st_mode & 07777, loss);
 	}
-	if (statvfs(path, &fs) < 0 || (!(fs.f_flag & ST_RDONLY) && fs.f_bavail > 0))
+	/* One without a limit has no blocks at all. */
+	if (statvfs(path, &fs) < 0 ||
+	    (!(fs.f_flag & ST_RDONLY) && (fs.f_bavail > 0 || fs.f_blocks == 0)))
 		return 0;
 	if (asprintf(&fix,
 		     fs.f_flag & ST_RDONLY

@@ -27,6 +27,15 @@ static bool has_ipv4(const struct patient *patient, size_t wan)
 	       facts_of(patient, wan)->gateway[IPV4].present;
 }
 
+/* True when somebody else than networkd has given the link all that IPv4 needs. */
+static bool is_anothers(const struct patient *patient, size_t wan, const struct lease *lease)
+{
+	const struct wan_facts *facts = facts_of(patient, wan);
+
+	return lease->unmanaged && link_has_family(&facts->link, AF_INET) &&
+	       facts->gateway[IPV4].present;
+}
+
 static int tell_no_dhcp4(const struct patient *patient, size_t wan, struct diagnosis *diagnosis)
 {
 	const struct wan_conf *conf = conf_of(patient, wan);
@@ -38,12 +47,12 @@ static int tell_no_dhcp4(const struct patient *patient, size_t wan, struct diagn
 				      "%s: no address on %s, behind 802.1X: `systemctl start "
 				      "bringup-att-vlan`; if that does not help, " LEASE_SILENT,
 				      conf->name, conf->interface, conf->interface);
-	return diagnosis_tell(diagnosis, FINDING_WRONG,
-			      "%s: no address on %s: `networkctl reconfigure %s`; an ISP may know "
-			      "the card's own address alone (`ip link show %s`; passed through, "
-			      "the card is in `lspci`); or " LEASE_SILENT,
-			      conf->name, conf->interface, conf->interface, conf->interface,
-			      conf->interface);
+	return diagnosis_tell(
+		diagnosis, FINDING_WRONG,
+		"%s: no address on %s: `networkctl reconfigure %s` (IPv6 pauses); an ISP may know "
+		"the card's own address alone (`ip link show %s`; passed through, "
+		"the card is in `lspci`); or " LEASE_SILENT,
+		conf->name, conf->interface, conf->interface, conf->interface, conf->interface);
 }
 
 /* What it has, whoever gave it: networkd's word for it, or the kernel's. */
@@ -71,16 +80,24 @@ static int look_at_lease(struct patient *patient, size_t wan, bool *silent, stru
 
 	*lease = (struct lease){};
 	*silent = !json || !lease_from_json(json, lease);
-	if (!*silent && !lease->managed) {
+	if (!*silent && is_anothers(patient, wan, lease)) {
+		r = diagnosis_add(diagnosis, FINDING_NOTE,
+				  "nothing, if that is meant; else a .network file in "
+				  "/etc/systemd/network, and `networkctl reload`",
+				  "%s: systemd-networkd leaves %s alone, and somebody else has "
+				  "configured it",
+				  conf->name, conf->interface);
+	} else if (!*silent && !lease->managed) {
 		lease_say_unmanaged(conf->interface, lease, &fault);
 		doctor_explain(patient, wan);
 		r = diagnosis_tell(diagnosis, FINDING_WRONG, "%s: %s", conf->name, fault.text);
 	} else if (lease->bare4) {
 		patient->explained[wan][IPV4] = true;
-		r = diagnosis_tell(diagnosis, FINDING_WRONG,
-				   "%s: somebody has taken the leased address away from %s, and "
-				   "networkd does not put it back: `networkctl reconfigure %s`",
-				   conf->name, conf->interface, conf->interface);
+		r = diagnosis_tell(
+			diagnosis, FINDING_WRONG,
+			"%s: somebody has taken the leased address away from %s, and "
+			"networkd does not put it back: `networkctl reconfigure %s` (IPv6 pauses)",
+			conf->name, conf->interface, conf->interface);
 	} else if (conf->gateway_mode[IPV4] != GATEWAY_NONE && !has_ipv4(patient, wan)) {
 		patient->explained[wan][IPV4] = true;
 		r = tell_no_dhcp4(patient, wan, diagnosis);
@@ -151,7 +168,7 @@ static int tell_refused(const struct patient *patient, size_t wan, struct diagno
 		npt_check_others(patient->config, npt, wan, npt->refused[wan], &why);
 	snprintf(fix, sizeof(fix),
 		 "ask for a larger one (`PrefixDelegationHint=::/%u` under [DHCPv6] in the "
-		 ".network file of %s, then `networkctl reconfigure %s`), or the ISP",
+		 ".network file of %s, then `networkctl reconfigure %s`: IPv4 pauses), or the ISP",
 		 patient->config->lan.prefix6.len, conf->interface, conf->interface);
 	return diagnosis_add(diagnosis, FINDING_WRONG, fix, "%s", why.text);
 }
@@ -197,11 +214,11 @@ static int look_at_prefix(struct patient *patient, size_t wan, struct diagnosis 
 	if (r != 0 || conf->fixed6 || conf->masquerade6 || npt->delegated[wan].len == 0)
 		return r < 0 ? r : 0;
 	if (is_stale(patient, wan))
-		return diagnosis_tell(diagnosis, FINDING_NOTE,
-				      "%s: %s is in use from before, and networkd has no lease of "
-				      "it: `networkctl reconfigure %s`; `update-npt` gives it up",
-				      conf->name, prefix_str(npt->delegated[wan]).s,
-				      conf->interface);
+		return diagnosis_tell(
+			diagnosis, FINDING_NOTE,
+			"%s: %s is in use from before, and networkd has no lease of "
+			"it: `networkctl reconfigure %s` (IPv4 pauses); `update-npt` gives it up",
+			conf->name, prefix_str(npt->delegated[wan]).s, conf->interface);
 	if (left_s < 60)
 		return diagnosis_tell(diagnosis, FINDING_NOTE,
 				      "%s: %s ends in %ju s, and is not renewed: `networkctl renew "

@@ -5,6 +5,7 @@
 #include "conf_files.h"
 #include "doctor_network.h"
 #include "fileio.h"
+#include "lease.h"
 #include "units.h"
 
 #include <dirent.h>
@@ -95,6 +96,16 @@ static bool is_ours(const struct config *config, const char *name)
 	       (strcmp(config->lan.interface, name) == 0 || config_wan_by_interface(config, name));
 }
 
+/* Where networkd leaves a link alone, ifupdown is nobody's rival. */
+static bool is_managed(const struct network_look *look, const char *name)
+{
+	_cleanup_(freep) char *json =
+		networkd_describe(look->patient->networkd, if_nametoindex(name));
+	struct lease lease = {};
+
+	return !json || !lease_from_json(json, &lease) || !lease.refused;
+}
+
 static int look_at_interfaces(const struct network_look *look, const char *path)
 {
 	_cleanup_(freep) char *text = NULL, *fix = NULL;
@@ -105,7 +116,8 @@ static int look_at_interfaces(const struct network_look *look, const char *path)
 	for (rest = text; (line = strsep(&rest, "\n"));) {
 		char name[IFNAMSIZ] = "";
 
-		if (sscanf(line, " iface %15s", name) != 1 || !is_ours(look->patient->config, name))
+		if (sscanf(line, " iface %15s", name) != 1 ||
+		    !is_ours(look->patient->config, name) || !is_managed(look, name))
 			continue;
 		if (asprintf(&fix, "take %s out of %s, its auto or allow-hotplug too, and reboot",
 			     name, path) < 0)

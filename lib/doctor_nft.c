@@ -7,7 +7,6 @@
 #include "observe_nft.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <string.h>
 
 #define KEPT RUN_DIR "/nft"
@@ -69,34 +68,6 @@ static int look_at_force(struct nft *nft, struct diagnosis *diagnosis)
 		chain);
 }
 
-/* SSH is accepted there, whatever else is broken. */
-static int look_at_management(struct diagnosis *diagnosis)
-{
-	_cleanup_(freep) char *text = NULL;
-	char pattern[64], names[256] = "";
-	size_t at = 0;
-
-	if (file_read(BASE_RULESET, &text) < 0)
-		return 0;
-	while (base_ruleset_next_management(text, &at, pattern, sizeof(pattern))) {
-		struct if_nameindex *all = if_nameindex();
-		bool found = false;
-
-		for (size_t i = 0; all && all[i].if_index && !found; i++)
-			found = fnmatch(pattern, all[i].if_name, 0) == 0;
-		if_freenameindex(all);
-		if (found)
-			return 0;
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-			 *names ? ", " : "", pattern);
-	}
-	return diagnosis_tell(diagnosis, FINDING_WRONG,
-			      "no management interface: of `define MANAGEMENT` in " BASE_RULESET
-			      " (%s) there is none, so SSH is refused: name there the one that "
-			      "`ip address` shows, then `systemctl reload nftables`",
-			      *names ? names : "nothing");
-}
-
 /* ---- the runtime rules ---- */
 
 static bool is_nft(const char *line)
@@ -152,6 +123,10 @@ int doctor_nft(struct patient *patient, struct diagnosis *diagnosis, struct faul
 	if (r < 0 || !listing)
 		return r;
 	base_ruleset_check(*nft, &bad);
+	/* Before what loads the base: that is when SSH begins to be refused. */
+	r = doctor_management(diagnosis);
+	if (r < 0)
+		return r;
 	r = look_at_base(*nft, listing, &bad, diagnosis);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -162,8 +137,6 @@ int doctor_nft(struct patient *patient, struct diagnosis *diagnosis, struct faul
 			  "what is to be done can't be found out: %s", patient->unplanned.text) < 0)
 		return -ENOMEM;
 	r = *bad.text ? tell_bad_file(&bad, diagnosis) : look_at_force(*nft, diagnosis);
-	if (r == 0)
-		r = look_at_management(diagnosis);
 	if (r == 0)
 		r = look_at_rules(patient, listing, diagnosis);
 	if (r < 0 || diagnosis->n > before)

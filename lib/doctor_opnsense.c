@@ -153,6 +153,9 @@ int doctor_opnsense(struct patient *patient, struct diagnosis *diagnosis, struct
 	size_t before = diagnosis->n;
 	int r;
 
+	/* Where nftables kept the look from its end, nobody has looked for its address. */
+	if (!patient->planned && !link.facts->router6_linklocal.family)
+		return 0;
 	if (link.config->lan.prefix6.len == 0 || !lan->link.index || !lan->up || !lan->carrier)
 		return 0;
 	r = ask(&link, fault);

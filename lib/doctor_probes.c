@@ -282,6 +282,8 @@ int doctor_probes(struct patient *patient, struct diagnosis *diagnosis, struct f
 	struct fault unread = {};
 	int r;
 
+	if (geteuid() != 0)
+		return fault_set(fault, -EPERM, "only root can send probes");
 	r = look(&p, fault);
 	/* A packet may be lost at any time. */
 	if (r == 0 && is_any_failed(&p)) {

@@ -23,7 +23,7 @@ struct look {
 	struct diagnosis *diagnosis;
 	size_t n_rules, n_ahead; /* of all, and of those that only cost */
 	uint32_t last_mark;	 /* the preference of the last rule by mark */
-	char example[160];	 /* of those that cost */
+	char example[256];	 /* of those that cost */
 };
 
 static struct prefix prefix_attr(struct nlattr *attr, unsigned len, int family)
@@ -49,7 +49,7 @@ static struct foreign_rule parse(struct nlmsghdr *message)
 
 /* In ip(8) syntax, so that `ip rule del` takes it. */
 struct rule_text {
-	char s[160];
+	char s[256];
 };
 static struct rule_text rule_text(const struct foreign_rule *rule)
 {

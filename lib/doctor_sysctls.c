@@ -245,6 +245,20 @@ static int check_all(struct sysctls *s)
 	return r;
 }
 
+/* Then none of its settings is there to be looked at. */
+static int look_at_ipv6(const struct sysctls *s)
+{
+	if (!s->config || s->config->lan.prefix6.len == 0 ||
+	    access("/proc/sys/net/ipv4/conf", F_OK) < 0 ||
+	    access("/proc/sys/net/ipv6/conf", F_OK) == 0)
+		return 0;
+	return diagnosis_add(
+		s->diagnosis, FINDING_WRONG,
+		"take `ipv6.disable=1` out of the kernel's command line (/etc/default/grub, "
+		"then `update-grub`) or of /etc/modprobe.d, and reboot",
+		"this kernel has no IPv6, and mwan.conf has lan.prefix6");
+}
+
 /* nftables.service applies them with the ruleset, and not before. */
 static bool is_no_router_yet(const struct sysctls *s)
 {
@@ -275,11 +289,12 @@ int doctor_sysctls(struct patient *patient, struct diagnosis *diagnosis, struct 
 	if (r < 0)
 		return r;
 	s.at_boot = has_ours(&s.files);
-	if (is_no_router_yet(&s))
+	r = look_at_ipv6(&s);
+	if (r == 0 && is_no_router_yet(&s))
 		r = diagnosis_add(diagnosis, FINDING_WRONG, "`systemctl restart nftables`",
 				  "mwan's settings are not in force, and nothing is forwarded: no "
 				  "/run/sysctl.d/" OURS);
-	else
+	else if (r == 0)
 		r = check_all(&s);
 	if (r == 0)
 		r = check_conntrack(&s);

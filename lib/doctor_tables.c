@@ -43,6 +43,18 @@ static struct foreign_route parse(struct nlmsghdr *message)
 	return route;
 }
 
+/* What ip(8) has before the destination; NULL: a kind that the kernel makes of addresses. */
+static const char *type_word(uint8_t type)
+{
+	static const char *const words[] = { [RTN_UNICAST] = "",
+					     [RTN_BLACKHOLE] = "blackhole ",
+					     [RTN_UNREACHABLE] = "unreachable ",
+					     [RTN_PROHIBIT] = "prohibit ",
+					     [RTN_THROW] = "throw " };
+
+	return type < ARRAY_SIZE(words) ? words[type] : NULL;
+}
+
 /* As ip(8) takes it after `route del`, with ip's family. */
 struct route_text {
 	char s[192];
@@ -55,8 +67,8 @@ static struct route_text route_text(const struct foreign_route *route)
 
 	if (!f)
 		return text;
-	fprintf(f, "ip%s route del %s", route->family == IPV6 ? " -6" : "",
-		route->to.len == 0 ? "default" : prefix_str(route->to).s);
+	fprintf(f, "ip%s route del %s%s", route->family == IPV6 ? " -6" : "",
+		type_word(route->type), route->to.len == 0 ? "default" : prefix_str(route->to).s);
 	if (route->via.family)
 		fprintf(f, " via %s", addr_str(route->via).s);
 	if (route->oif && if_indextoname(route->oif, name))
@@ -133,11 +145,13 @@ static bool is_inside_onlink(const struct look *look, const struct foreign_route
 static int look_at_table(const struct look *look, const struct foreign_route *route, size_t wan)
 {
 	const struct wan_conf *conf = &look->patient->config->wans[wan];
-	bool leads_away = route->to.len == 0 && find_wan(look->patient, route->oif, 0) != (int)wan;
+	bool leads_away =
+		route->type != RTN_UNICAST ||
+		(route->to.len == 0 && find_wan(look->patient, route->oif, 0) != (int)wan);
 	char what[160];
 
 	snprintf(what, sizeof(what), "a route of somebody else's stands in the table of %s%s",
-		 conf->name, leads_away ? ", and may lead its flows elsewhere" : "");
+		 conf->name, leads_away ? ", and may lead its flows elsewhere, or nowhere" : "");
 	return tell(look, leads_away ? FINDING_WRONG : FINDING_NOTE, route, what);
 }
 
@@ -162,13 +176,13 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	int wan = find_wan(look->patient, 0, route.table);
 
 	if (message->nlmsg_type != RTM_NEWROUTE || route.protocol == RTPROT_MWAN ||
-	    route.type != RTN_UNICAST)
+	    !type_word(route.type))
 		return 0;
 	if (is_inside_onlink(look, &route))
 		return tell_onlink(look, &route);
 	if (wan >= 0 && route.protocol != RTPROT_KERNEL)
 		return look_at_table(look, &route, wan);
-	if (route.table == RT_TABLE_MAIN && route.to.len == 0 &&
+	if (route.type == RTN_UNICAST && route.table == RT_TABLE_MAIN && route.to.len == 0 &&
 	    route.metric < METRIC_OURS + (route.family == IPV6))
 		return look_at_default(look, &route);
 	return 0;

@@ -43,13 +43,20 @@ static const struct expected ours[] = {
 	{ "bringup-att-vlan.service", FOLLOWS, false, true, false, "DHCP after authentication" },
 };
 
+/* What it configures may be the link by which somebody is logged in. */
+#define OWN_FILE                                                                                   \
+	"give each link that it configures, that of management as well, a .network file; then "
+
 static const struct foreign {
 	const char *name, *why;
 	enum finding_kind kind;
+	const char *first; /* what is to be done before it is switched off */
 } foreign[] = {
-	{ "NetworkManager.service", "it configures links beside systemd-networkd", FINDING_WRONG },
-	{ "dhcpcd.service", "it asks for leases beside systemd-networkd", FINDING_WRONG },
-	{ "connman.service", "it configures links beside systemd-networkd", FINDING_WRONG },
+	{ "NetworkManager.service", "it configures links beside systemd-networkd", FINDING_WRONG,
+	  OWN_FILE },
+	{ "dhcpcd.service", "it asks for leases beside systemd-networkd", FINDING_WRONG, OWN_FILE },
+	{ "connman.service", "it configures links beside systemd-networkd", FINDING_WRONG,
+	  OWN_FILE },
 	{ "ufw.service", "its rules drop what mwan forwards", FINDING_WRONG },
 	{ "firewalld.service", "its rules drop what mwan forwards", FINDING_WRONG },
 	{ "netfilter-persistent.service", "it loads rules of before", FINDING_WRONG },
@@ -184,28 +191,31 @@ static int look_at_ours(struct look *look)
 
 /* ---- others' ---- */
 
-static int tell_foreign(struct look *look, const struct unit *unit, enum finding_kind kind,
-			const char *why)
+static int tell_foreign(struct look *look, const struct unit *unit, const struct foreign *other)
 {
 	_cleanup_(freep) char *fix = NULL;
 
 	if (!is(unit->active, "active") && !is(unit->active, "activating"))
 		return 0;
-	if (asprintf(&fix, "`systemctl disable --now %s`", unit->name) < 0)
+	if (asprintf(&fix, "%s`systemctl disable --now %s`", other->first ?: "", unit->name) < 0)
 		return -ENOMEM;
-	return diagnosis_add(look->diagnosis, kind, fix, "%s is active: %s", unit->name, why);
+	return diagnosis_add(look->diagnosis, other->kind, fix, "%s is active: %s", unit->name,
+			     other->why);
 }
 
 static int look_at_foreign(struct look *look)
 {
+	static const struct foreign rival = {
+		.why = "two supplicants on the port spoil each other's authentication",
+		.kind = FINDING_WRONG,
+	};
 	const struct unit *unit = &look->units[N_OURS];
 	int r = 0;
 
 	for (size_t i = 0; i < N_FOREIGN && r == 0; i++, unit++)
-		r = tell_foreign(look, unit, foreign[i].kind, foreign[i].why);
+		r = tell_foreign(look, unit, &foreign[i]);
 	for (size_t i = 0; i < 2 && r == 0 && look->dot1x; i++, unit++)
-		r = tell_foreign(look, unit, FINDING_WRONG,
-				 "two supplicants on the port spoil each other's authentication");
+		r = tell_foreign(look, unit, &rival);
 	return r;
 }
 

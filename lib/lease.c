@@ -55,14 +55,16 @@ static void see_address(json_t *entry, struct lease *lease)
 bool lease_from_json(const char *json, struct lease *ret)
 {
 	static const char *const ready[] = { "configuring", "configured", NULL };
-	static const char *const refused[] = { "unmanaged", "failed", NULL };
+	static const char *const unmanaged[] = { "unmanaged", NULL };
+	static const char *const failed[] = { "failed", NULL };
 	json_t *root = json_loads(json, 0, NULL), *entry;
 	bool known = json_is_object(root);
 	struct lease lease = {};
 	size_t i;
 
 	lease.managed = is_word(root, "AdministrativeState", ready);
-	lease.refused = is_word(root, "AdministrativeState", refused);
+	lease.unmanaged = is_word(root, "AdministrativeState", unmanaged);
+	lease.refused = lease.unmanaged || is_word(root, "AdministrativeState", failed);
 	json_array_foreach(json_object_get(root, "Addresses"), i, entry) see_address(entry, &lease);
 	lease.ipv6 |= json_array_size(json_object_get(json_object_get(root, "DHCPv6Client"),
 						      "Prefixes")) > 0;

@@ -9,6 +9,7 @@
 
 struct lease {
 	bool managed;	     /* a .network file matches, and networkd has begun with the link */
+	bool unmanaged;	     /* none matches */
 	bool refused;	     /* none matches, or networkd has given up */
 	bool dhcp4;	     /* an address by DHCPv4 */
 	bool bare4;	     /* a lease by DHCPv4, whose address somebody has taken away */

@@ -104,12 +104,48 @@ static bool same_mac(struct mac a, struct mac b)
 	return a.known && b.known && memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
 }
 
-/* A VLAN has its port's address, and a bridge or bond that of one of its ports. */
-static bool are_kin(const struct link_seen *a, const struct link_seen *b)
+static size_t index_of(const struct links *links, unsigned ifindex)
 {
-	return a->parent == b->index || b->parent == a->index || a->master == b->index ||
-	       b->master == a->index || (a->parent && a->parent == b->parent) ||
-	       (a->master && a->master == b->master);
+	size_t i = 0;
+
+	while (i < links->n && links->v[i].index != ifindex)
+		i++;
+	return i;
+}
+
+/* Both are of the lower one's stack from now on. */
+static bool join(size_t *stacks, size_t a, size_t b)
+{
+	bool differ = stacks[a] != stacks[b];
+
+	stacks[a] = stacks[b] = stacks[a] < stacks[b] ? stacks[a] : stacks[b];
+	return differ;
+}
+
+/*
+ * For each link a number that all of its stack have: a VLAN has its port's address, and a bridge or
+ * bond that of one of its ports, whatever stands on it. Owned by the caller; NULL: no memory.
+ */
+static size_t *find_stacks(const struct links *links)
+{
+	size_t *stacks = calloc(links->n + 1, sizeof(*stacks));
+	bool changed = stacks;
+
+	for (size_t i = 0; stacks && i < links->n; i++)
+		stacks[i] = i;
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < links->n; i++) {
+			size_t parent = index_of(links, links->v[i].parent);
+			size_t master = index_of(links, links->v[i].master);
+
+			if (parent < links->n)
+				changed |= join(stacks, i, parent);
+			if (master < links->n)
+				changed |= join(stacks, i, master);
+		}
+	}
+	return stacks;
 }
 
 static bool is_wan(const struct config *config, const struct link_seen *link)
@@ -145,7 +181,8 @@ static int tell_twins(const struct link_seen *a, const struct link_seen *b,
 int links_tell_macs(const struct links *links, const struct config *config,
 		    struct diagnosis *diagnosis)
 {
-	int r = 0;
+	_cleanup_(freep) size_t *stacks = find_stacks(links);
+	int r = stacks ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < links->n && r == 0; i++) {
 		const struct link_seen *a = &links->v[i];
@@ -156,7 +193,7 @@ int links_tell_macs(const struct links *links, const struct config *config,
 		for (size_t j = i + 1; j < links->n && r == 0; j++) {
 			const struct link_seen *b = &links->v[j];
 
-			if (same_mac(a->mac, b->mac) && !are_kin(a, b) &&
+			if (same_mac(a->mac, b->mac) && stacks[i] != stacks[j] &&
 			    (is_of_site(config, a) || is_of_site(config, b)))
 				r = tell_twins(a, b, diagnosis);
 		}

@@ -18,6 +18,7 @@ struct networkd {
 	struct library library;
 	sd_bus *bus;
 	bool tried;
+	bool silent; /* on the bus, and has let a question time out: it is not asked again */
 	FUNCTIONS(LIBRARY_DECLARE)
 };
 
@@ -95,6 +96,8 @@ static int call_manager(struct networkd *n, const char *method, unsigned ifindex
 	connect_once(n);
 	if (!n->bus)
 		return fault_set(fault, -ENOTCONN, "no system bus");
+	if (n->silent)
+		return fault_set(fault, -ETIMEDOUT, "networkd does not answer");
 	r = n->sd_bus_message_new_method_call(n->bus, &call, "org.freedesktop.network1",
 					      "/org/freedesktop/network1",
 					      "org.freedesktop.network1.Manager", method);
@@ -106,6 +109,7 @@ static int call_manager(struct networkd *n, const char *method, unsigned ifindex
 		r = n->sd_bus_call(n->bus, call, TIMEOUT_US, &error, ret);
 	if (r < 0)
 		fault_set(fault, r, "%s", error.message ? error.message : strerror(-r));
+	n->silent = r == -ETIMEDOUT;
 	n->sd_bus_error_free(&error);
 	n->sd_bus_message_unref(call);
 	return r < 0 ? r : 0;

@@ -20,7 +20,10 @@ struct delegation_word {
 
 struct networkd;
 
-/* Connects at the first question; free with networkd_close(). NULL: no memory. */
+/*
+ * Connects at the first question; free with networkd_close(). NULL: no memory. Where one question
+ * has not been answered in time, the next ones are not asked.
+ */
 struct networkd *networkd_open(void);
 void networkd_close(struct networkd *networkd);
 

@@ -101,7 +101,7 @@ static bool find_translation(const struct trouble_view *view, FILE *f)
 		fprintf(f,
 			/* With a lease that came without one, networkd never asks again. */
 			"no delegated prefix: see `networkctl status %s`; `networkctl reconfigure "
-			"%s` asks anew; `update-npt %s PREFIX` for now",
+			"%s` asks anew (IPv4 pauses); `update-npt %s PREFIX` for now",
 			conf->interface, conf->interface, conf->interface);
 	else
 		fprintf(f, "no IPv%c address to masquerade behind: see `networkctl status %s`",

@@ -2,8 +2,10 @@
 A system bus inside the router with a stand-in for systemd-networkd on it.
 """
 
+import contextlib
 import ipaddress
 import json
+import signal
 import socket
 import subprocess
 import time
@@ -56,6 +58,15 @@ class Networkd:
         """networkd goes; the bus stays."""
         self._end(self._standin)
         self._standin = None
+
+    @contextlib.contextmanager
+    def silent(self):
+        """networkd is on the bus, and answers nothing meanwhile."""
+        self._standin.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._standin.send_signal(signal.SIGCONT)
 
     def close(self):
         for process in (self._standin, self._daemon):

@@ -20,6 +20,7 @@ case $2 in
 nftables) nft -f {BASE} ;;
 esac
 """
+LONG = "2001:db8:1111:2222:3333:4444:5555:666"
 NETWORKCTL = '#!/bin/sh\necho "$@" >>/run/networkctl\n'
 
 
@@ -195,6 +196,7 @@ def test_who_is_not_root_is_told_so_first(site):
                              "--doctor", check=False)
     first = result.out.splitlines()[:2]
     assert "not run by root" in first[0] and "sudo health-check --doctor" in first[1], result
+    assert "WRONG" not in result.out and "only root can send probes" in result.out and result.code == 0
 
 
 # ---- links ----
@@ -373,12 +375,30 @@ def test_a_networkd_that_is_not_there(site):
     site.bus.start()
 
 
-@pytest.mark.parametrize("state", ["unmanaged", "failed"])
-def test_a_wan_that_networkd_leaves_alone(site, state):
-    site.describe("enwebpass0", AdministrativeState=state)
+def test_a_wan_that_networkd_has_given_up(site):
+    site.describe("enwebpass0", AdministrativeState="failed")
     found = site.finds("leases", "WRONG", "webpass: systemd-networkd leaves enwebpass0 alone")
     assert "no .network file" in found.fix
     site.describe("enwebpass0")
+
+
+def test_a_wan_that_networkd_leaves_alone(site):
+    """It has all that it needs from somebody else, or nothing at all."""
+    site.describe("enwebpass0", AdministrativeState="unmanaged")
+    site.finds("leases", "note", "webpass: systemd-networkd leaves enwebpass0 alone, and somebody else has configured it")
+    assert site.doctor.code == 0
+    site.router.ip("address flush dev enwebpass0 scope global\n", 4)
+    site.finds("leases", "WRONG", "webpass: systemd-networkd leaves enwebpass0 alone")
+    site.describe("enwebpass0")
+    site.lab.mend("webpass")
+    site.router.update()
+
+
+def test_a_networkd_that_does_not_answer_is_not_waited_for_link_by_link(site):
+    with site.bus.silent():
+        began = time.monotonic()
+        site.finds("leases", "note", "systemd-networkd says nothing of 2 WANs")
+        assert time.monotonic() - began < 12
 
 
 def test_a_lease_whose_address_was_taken_away(site):
@@ -503,7 +523,10 @@ def test_a_rule_that_is_missing(site, family):
 
 @pytest.mark.parametrize("family, rule", [(4, "pref 50 lookup 555"), (4, "pref 60 from 10.250.250.0/30 lookup 555"),
                                           (6, "pref 50 iif enmwanbr0 lookup 555"),
-                                          (4, "pref 99 fwmark 0x1/0xf lookup 555")])
+                                          (4, "pref 99 fwmark 0x1/0xf lookup 555"),
+                                          (4, "pref 50 from 10.250.250.2 blackhole"),
+                                          (6, f"pref 50 not from {LONG}1/127 to {LONG}7/127 fwmark 0xfffffff1/0xfffffff3 "
+                                              "iif enmwanbr0 lookup 4000000000")])
 def test_a_rule_of_somebody_elses_that_steers_flows(site, family, rule):
     site.router.ip(f"rule add {rule}\n", family)
     site.mends("rules", "WRONG", "stands ahead of mwan's, and takes packets away from their WAN")
@@ -549,6 +572,8 @@ def test_the_internal_prefix_on_the_link_by_a_route(site, route):
 @pytest.mark.parametrize("family, route, kind", [
     (4, "default via 136.25.91.241 dev enwebpass0 table 100 metric 50", "WRONG"),
     (6, "default via fe80::1 dev enwebpass0 table 100 metric 500", "WRONG"),
+    (4, "blackhole 203.0.113.0/24 table 100", "WRONG"),
+    (6, "unreachable 2001:db8:99::/48 table 100 metric 1", "WRONG"),
     (4, "203.0.113.0/24 via 10.250.250.2 dev enmwanbr0 table 100 proto static", "note"),
     (4, "default via 104.57.226.198 dev enatt0.3242 table 100 proto dhcp metric 50", "note")])
 def test_a_route_of_somebody_elses_in_a_wans_table(site, family, route, kind):
@@ -626,6 +651,43 @@ def test_a_base_in_force_that_is_not_the_file(site):
     site.router.load_base()
     site.router.nft("insert rule inet filter forward accept")
     site.mends("nft", "WRONG", "chain forward of table inet filter is not the one of")
+
+
+def test_a_chain_that_somebody_has_added_to_the_base(site):
+    site.router.nft("add chain inet filter more { type filter hook forward priority -5; policy drop; }")
+    site.mends("nft", "WRONG", "chain more of table inet filter is not the one of")
+
+
+def test_a_base_that_would_lock_its_operator_out_is_told_before_it_is_to_be_loaded(site):
+    site.router.write(BASE, re.sub("define MANAGEMENT = .*", 'define MANAGEMENT = "nothere0"', site.base))
+    site.router.nft("flush ruleset")
+    said = [one.text for one in site.doctor.complaints() if one.topic == "nft"]
+    assert "no management interface" in said[0] and "the ruleset is empty" in said[1], said
+    site.router.write(BASE, site.base)
+    site.router.load_base()
+    site.router.update()
+
+
+@pytest.mark.parametrize("address, refused", [("10.250.250.1", True), ("2001:db8::9", False), ("nonsense", False)])
+def test_who_is_logged_in_where_ssh_is_refused(site, address, refused):
+    says = site.router.run("env", f"SSH_CONNECTION=192.0.2.1 5000 {address} 22", "health-check", "--doctor").out
+    assert ("you are logged in by enmwanbr0, which `define MANAGEMENT`" in says) == refused, says
+    assert ("you are logged in" in says) == refused
+
+
+def test_who_is_logged_in_where_ssh_is_accepted(site):
+    site.router.ip("address add 192.0.2.7/24 dev eth0\n")
+    says = site.router.run("env", "SSH_CONNECTION=192.0.2.1 5000 192.0.2.7 22", "health-check", "--doctor").out
+    assert "you are logged in" not in says
+    site.router.ip("address del 192.0.2.7/24 dev eth0\n")
+
+
+def test_an_empty_ruleset_is_the_only_thing_that_is_wrong(site):
+    everything = Doctor(site.router)
+    site.router.nft("flush ruleset")
+    assert [one.topic for one in everything.complaints() if one.kind == "WRONG"] == ["nft"]
+    site.router.load_base()
+    site.router.update()
 
 
 @pytest.mark.parametrize("define", ['define MANAGEMENT = { "nothere0", "nor1" }', 'define MANAGEMENT = "nothere0"',

@@ -3,6 +3,7 @@ health-check --doctor on the machine itself: probes, neighbours, OPNsense, sysct
 files. Each thing is broken, found with its fix, and mended.
 """
 
+import json
 import os
 import signal
 
@@ -307,6 +308,17 @@ def test_ifupdown_beside_networkd(host, edit):
     host.finds("networkd", "WRONG", "ifupdown configures enwebpass0")
 
 
+def test_ifupdown_instead_of_networkd(host, edit):
+    """A link that networkd leaves alone has one master only."""
+    bus = host.lab.networkd()
+    answer = f"/run/networkd-standin/{bus.index('enwebpass0')}.json"
+    before = host.router.read(answer)
+    edit("/etc/network/interfaces", "auto enwebpass0\niface enwebpass0 inet static\n")
+    edit(answer, json.dumps({**json.loads(before), "AdministrativeState": "unmanaged"}))
+    host.well()
+
+
+
 # hooks
 
 @pytest.mark.parametrize("path, change", [
@@ -402,3 +414,18 @@ def test_what_the_daemon_thinks(watch):
     daemon.signal(signal.SIGSTOP)
     wait_until(lambda: any("it hangs" in one.text for one in host.complaints()), 10, "a daemon that hangs is seen")
     assert "systemctl restart mwan-health" in next(one.fix for one in host.complaints() if one.topic == "files")
+
+
+def test_a_folder_without_a_limit_is_not_full(host):
+    host.router.run("mount", "-t", "tmpfs", "-o", "size=0,mode=755", "none", STATE)
+    try:
+        host.well()
+    finally:
+        host.router.run("umount", STATE)
+
+
+def test_a_kernel_without_ipv6(host):
+    hide = "mount -t tmpfs none /proc/sys/net/ipv6 && exec health-check --doctor"
+    result = host.router.run("unshare", "--mount", "sh", "-ec", hide, check=False)
+    assert "this kernel has no IPv6, and mwan.conf has lan.prefix6" in result.out and "ipv6.disable=1" in result.out
+    assert result.code == 1

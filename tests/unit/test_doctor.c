@@ -123,6 +123,26 @@ START_TEST(card_of_its_own_address_and_a_vlan_on_it_are_as_they_should_be)
 }
 END_TEST
 
+START_TEST(links_that_stand_on_one_another_share_an_address)
+{
+	struct link_seen v[] = { a_link("enwebpass0", 2, 7, 7), a_link("bond0", 3, 7, 0),
+				 a_link("bond0.7", 4, 7, 0), a_link("br0", 5, 7, 0),
+				 a_link("br0.9", 6, 7, 0) };
+	struct links links = { v, ARRAY_SIZE(v) };
+
+	v[0].master = 3;
+	v[2].parent = 3;
+	v[2].master = 5;
+	v[4].parent = 5;
+	ck_assert_int_eq(links_tell_macs(&links, &scene.config, &diagnosis), 0);
+	ck_assert_uint_eq(diagnosis.n, 0);
+
+	v[4].parent = 0;
+	ck_assert_int_eq(links_tell_macs(&links, &scene.config, &diagnosis), 0);
+	expect_one(FINDING_NOTE, "enwebpass0 and br0.9 have one hardware address");
+}
+END_TEST
+
 /* ---- VLANs ---- */
 
 START_TEST(kernel_without_vlans_is_told_from_a_missing_file)
@@ -225,6 +245,105 @@ START_TEST(what_no_packet_comes_to_does_no_harm)
 }
 END_TEST
 
+/* A table with one chain of that hook, and one rule. */
+static void look_at_rule(const char *hook, const char *rule)
+{
+	char listing[512];
+
+	diagnosis_done(&diagnosis);
+	snprintf(listing, sizeof(listing),
+		 "table inet other {\n\tchain c {\n\t\ttype filter hook %s\n\t\t%s\n\t}\n}\n", hook,
+		 rule);
+	ck_assert_int_eq(foreign_tables_tell(listing, &scene.config, &diagnosis), 0);
+}
+
+#define ANY_FORWARD "forward priority filter; policy accept;"
+#define ANY_PREROUTING "prerouting priority raw; policy accept;"
+
+START_TEST(drops_are_found_wherever_forwarded_packets_pass)
+{
+	static const char *const hooks[] = {
+		"forward priority filter; policy drop;",
+		"prerouting priority raw; policy drop;",
+		"postrouting priority filter; policy drop;",
+		"ingress device \"enatt0.3242\" priority filter; policy drop;",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		look_at_rule(hooks[i], "tcp dport 22 accept");
+		expect_one(FINDING_WRONG, "table inet other drops what is forwarded");
+	}
+	look_at_rule("ingress device \"eth9\" priority filter; policy drop;", "accept");
+	ck_assert_uint_eq(diagnosis.n, 0);
+	look_at_rule(ANY_FORWARD, "counter reject with icmp type net-unreachable");
+	expect_one(FINDING_WRONG, "drops what is forwarded");
+	look_at_rule(ANY_FORWARD, "tcp dport 25 counter xt target \"REJECT\"");
+	expect_one(FINDING_NOTE, "drops some");
+}
+END_TEST
+
+START_TEST(flows_that_nobody_tracks_have_no_wan)
+{
+	look_at_rule(ANY_PREROUTING, "notrack");
+	expect_one(FINDING_WRONG, "keeps flows out of conntrack");
+	look_at_rule(ANY_PREROUTING, "udp dport 53 notrack");
+	expect_one(FINDING_NOTE, "keeps some flows out of conntrack");
+}
+END_TEST
+
+START_TEST(names_and_comments_are_no_verdicts)
+{
+	look_at_rule(ANY_FORWARD,
+		     "oifname \"dropbox0\" accept comment \"do not drop, or mark set 1\"");
+	ck_assert_uint_eq(diagnosis.n, 0);
+}
+END_TEST
+
+START_TEST(translation_on_the_way_to_a_tunnel_is_not_ahead_of_a_wan)
+{
+	static const struct {
+		enum finding_kind kind;
+		const char *rule;
+	} rules[] = {
+		{ FINDING_NOTE, "oifname \"wg0\" masquerade" },
+		{ FINDING_NOTE, "oifname { \"wg0\", \"tun1\" } masquerade" },
+		{ FINDING_WRONG, "oifname { \"wg0\", \"enwebpass0\" } masquerade" },
+		{ FINDING_WRONG, "oifname \"enwebpass0\" masquerade" },
+		{ FINDING_WRONG, "oifname \"en*\" masquerade" },
+		{ FINDING_WRONG, "oifname != \"lo\" masquerade" },
+		{ FINDING_WRONG, "masquerade" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		look_at_rule("postrouting priority srcnat; policy accept;", rules[i].rule);
+		expect_one(rules[i].kind, "translates addresses");
+	}
+}
+END_TEST
+
+START_TEST(table_that_is_switched_off_does_no_harm)
+{
+	static const char listing[] =
+		"table inet other {\n\tflags dormant\n\n\tchain c {\n"
+		"\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n";
+
+	ck_assert_int_eq(foreign_tables_tell(listing, &scene.config, &diagnosis), 0);
+	ck_assert_uint_eq(diagnosis.n, 0);
+}
+END_TEST
+
+START_TEST(chain_that_is_jumped_to_may_stand_first)
+{
+	static const char listing[] =
+		"table inet other {\n\tchain bad {\n\t\tcounter drop\n\t}\n\n\tchain c {\n"
+		"\t\ttype filter hook forward priority filter; policy accept;\n"
+		"\t\ttcp dport 25 jump bad\n\t}\n}\n";
+
+	ck_assert_int_eq(foreign_tables_tell(listing, &scene.config, &diagnosis), 0);
+	expect_one(FINDING_NOTE, "drops some of what is forwarded");
+}
+END_TEST
+
 START_TEST(management_is_read_as_nft_reads_it)
 {
 	static const struct {
@@ -275,11 +394,18 @@ int main(void)
 	tcase_add_test(tcase, what_to_do_stands_after_the_last_colon);
 	tcase_add_test(tcase, wan_with_another_than_its_cards_own_address_is_noted);
 	tcase_add_test(tcase, card_of_its_own_address_and_a_vlan_on_it_are_as_they_should_be);
+	tcase_add_test(tcase, links_that_stand_on_one_another_share_an_address);
 	tcase_add_test(tcase, kernel_without_vlans_is_told_from_a_missing_file);
 	tcase_add_test(tcase, files_of_a_vlan_are_found_where_networkd_reads_them);
 	tcase_add_test(tcase, tables_of_iptables_are_understood);
 	tcase_add_test(tcase, docker_forwards_nothing_by_default_and_that_is_the_worst_of_it);
 	tcase_add_test(tcase, what_no_packet_comes_to_does_no_harm);
+	tcase_add_test(tcase, drops_are_found_wherever_forwarded_packets_pass);
+	tcase_add_test(tcase, flows_that_nobody_tracks_have_no_wan);
+	tcase_add_test(tcase, names_and_comments_are_no_verdicts);
+	tcase_add_test(tcase, translation_on_the_way_to_a_tunnel_is_not_ahead_of_a_wan);
+	tcase_add_test(tcase, table_that_is_switched_off_does_no_harm);
+	tcase_add_test(tcase, chain_that_is_jumped_to_may_stand_first);
 	tcase_add_test(tcase, management_is_read_as_nft_reads_it);
 	tcase_add_test(tcase, full_table_of_flows_is_told_before_it_is_full);
 	return run_case(tcase, "doctor");

@@ -101,7 +101,7 @@ START_TEST(then_what_it_is_translated_to)
 
 	scene.npt.delegated[ATT].len = 0;
 	expect(IPV6, "no delegated prefix: see `networkctl status enatt0.3242`; "
-		     "`networkctl reconfigure enatt0.3242` asks anew; "
+		     "`networkctl reconfigure enatt0.3242` asks anew (IPv4 pauses); "
 		     "`update-npt enatt0.3242 PREFIX` for now");
 	expect(IPV4, NULL);
 	conf->fallback6 = true;
@@ -118,7 +118,7 @@ START_TEST(then_what_it_is_translated_to)
 	expect(IPV4, "no IPv4 address to masquerade behind: see `networkctl status enatt0.3242`");
 	conf->masquerade6 = false;
 	expect(IPV6, "no delegated prefix: see `networkctl status enatt0.3242`; "
-		     "`networkctl reconfigure enatt0.3242` asks anew; "
+		     "`networkctl reconfigure enatt0.3242` asks anew (IPv4 pauses); "
 		     "`update-npt enatt0.3242 PREFIX` for now");
 }
 END_TEST
