@@ -293,7 +293,8 @@ def restore():
             run("systemctl", "--quiet", "disable", unit)
     for unit in reversed(SERVICES):
         if unit not in before["active"]:
-            run("systemctl", "--quiet", "stop", unit)
+            # networkd's socket would start it again.
+            run("systemctl", "--quiet", "stop", unit, *(["systemd-networkd.socket"] if "networkd.service" in unit else []))
     reload(changed, others)
     if not os.path.exists(CONFIG):
         undo_first()
