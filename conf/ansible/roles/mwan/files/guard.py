@@ -4,7 +4,8 @@ What was before a deploy, kept until somebody confirms that what came after it w
     guard.py save             keeps files, services and which WANs carry
     guard.py arm SECONDS      restores after that time if nobody confirms: a play may die, or cut off its own way in
     guard.py apply            reloads what reads the files that are not as they were; prints their names
-    guard.py judge SECONDS    waits until the WANs carry that did; exit 1, and prints which don't
+    guard.py judge SECONDS    waits until the WANs carry that did, and the kernel is what mwan.conf says; exit 1, and prints
+                              what is not so
     guard.py restore          puts everything back and reloads what reads it; prints the names of the files
     guard.py confirm          what is now stays
 
@@ -24,6 +25,7 @@ import time
 PLACE = "/run/mwan-deploy"
 SAVED = f"{PLACE}/saved"
 NOTES = f"{PLACE}/notes.json"
+RESTORED = f"{PLACE}/restored"
 UNIT = "mwan-deploy-guard"
 
 CONFIG = "/etc/mwan/mwan.conf"
@@ -190,13 +192,20 @@ def lost(before):
     """What of `before` does not carry now, in words."""
     wans = probe()
     if wans is None:
-        return ["every WAN: `health-check --once` can't say"]
+        return ["`health-check --once` can't say how the WANs are"]
     missing = []
     for name, interface, family in before:
         found = [wan for wan in wans if wan["name"] == name] or [wan for wan in wans if wan["interface"] == interface]
         if found and not found[0]["families"].get(family, True):
             missing.append(f"{found[0]['name']} {family.replace('ipv', 'IPv')}")
-    return missing
+    return [f"{', '.join(missing)} carried before this change, and not after it"] if missing else []
+
+
+def unsettled():
+    """What the kernel lacks of what mwan.conf says, as for a gateway that it refuses; [] if nothing."""
+    done = subprocess.run(["update-routes", "--check"], capture_output=True, text=True, check=False)
+    said = (done.stdout or done.stderr).strip().splitlines() or ["?"]
+    return [] if done.returncode == 0 else [f"the kernel has not got what mwan.conf says: {said[0]}"]
 
 
 # ---- the commands ----
@@ -223,6 +232,7 @@ def save():
         "enabled": [unit for unit in ENABLED if run("systemctl", "is-enabled", "--quiet", unit)],
         "sysctls": {name: sysctl(name) for name in FORWARDING},
         "carrying": carrying(),
+        "settled": os.path.exists(CONFIG) and not unsettled(),
     }
     with open(NOTES, "w", encoding="utf-8") as file:
         json.dump(before, file)
@@ -233,7 +243,13 @@ def disarm():
     run("systemctl", "stop", f"{UNIT}.timer")
 
 
+def in_time():
+    if os.path.exists(RESTORED) or not os.path.isdir(SAVED):
+        sys.exit("too late: the time for this change was over, and the previous configuration is back in force")
+
+
 def arm(seconds):
+    in_time()
     if active(f"{UNIT}.timer"):
         disarm()
     run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", f"--on-active={seconds}",
@@ -241,6 +257,7 @@ def arm(seconds):
 
 
 def apply():
+    in_time()
     changed = differing()
     before = notes()
     for name, _ in sysctls(read(SYSCTL)) if SYSCTL in changed else []:
@@ -253,14 +270,13 @@ def apply():
 
 
 def judge(seconds):
-    before, good, deadline = notes()["carrying"], 0, time.monotonic() + seconds
-    missing = []
-    while before and good < GOOD_ROUNDS:
+    before, good, deadline = notes(), 0, time.monotonic() + seconds
+    while before["carrying"] and good < GOOD_ROUNDS:
         time.sleep(PAUSE)
-        missing = lost(before)
-        good = 0 if missing else good + 1
-        if missing and time.monotonic() > deadline:
-            print(", ".join(missing))
+        wrong = lost(before["carrying"]) + (unsettled() if before["settled"] else [])
+        good = 0 if wrong else good + 1
+        if wrong and time.monotonic() > deadline:
+            print("; ".join(wrong))
             sys.exit(1)
 
 
@@ -275,9 +291,10 @@ def undo_first():
 
 
 def restore():
-    if not os.path.isdir(SAVED):
-        return  # somebody was faster
+    # It may be done again: a play that is late goes on writing until it asks.
     before, changed = notes(), differing()
+    with open(RESTORED, "w", encoding="utf-8"):
+        pass
     if PACKAGE in changed and os.path.exists(SAVED + PACKAGE):
         run("dpkg", "--force-confold", "--force-downgrade", "--install", SAVED + PACKAGE)
     others = f"{PLACE}/undone"
@@ -307,14 +324,11 @@ def restore():
     if matches(changed, *IFUPDOWN) and active("networking"):
         run("systemctl", "restart", "networking")
     disarm()
-    shutil.rmtree(SAVED)
-    shutil.rmtree(others, ignore_errors=True)
     print("\n".join(changed))
 
 
 def confirm():
-    if not active(f"{UNIT}.timer"):
-        sys.exit("too late: the previous configuration is back in force")
+    in_time()
     disarm()
     shutil.rmtree(PLACE)
 
