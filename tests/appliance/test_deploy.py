@@ -1,6 +1,7 @@
 """
 A machine is deployed by ansible, over SSH, from the first time to changes that are good, refused, or rolled back. One
-machine lives through all of it, in the order of this file; whatever a change does not mean goes on under load.
+machine lives through all of it, in the order of this file; whatever a change does not mean goes on under load. It begins
+with the README's quick start, line by line.
 """
 
 import contextlib
@@ -10,13 +11,15 @@ import time
 import pytest
 
 import dot1x
-from control import ROUTER, SITE, Control, Fresh
+from control import CHECKOUT, SITE, Control, Fresh
 from lab import REPO, SERVERS4
 from machine import difference
+from readme import quick_start
 from steady import Flows, own_and_others
 from traffic import Load, UdpFlow, wait_until
 
-DEPLOY = "ansible-playbook -i inventory playbooks/deploy-mwan.yml"
+# The first line has built the package that the control machine has.
+BUILD, FOLDER, LOOK, DEPLOY, BRING, AGAIN, DOCTOR = quick_start()
 VARS = "group_vars/mwan.yml"
 CONF, TRACE = "/etc/mwan/mwan.conf", "/var/lib/mwan/trace-id"
 CERTIFICATES = "/etc/wpa_supplicant"
@@ -63,10 +66,14 @@ class Site:
         """Writes the description, with changes to what is deployed."""
         self.control.write(f"{SITE}/{VARS}", replaced(text or self.text, changes or {}))
 
+    def follow(self, line, check=True):
+        """Runs a line of the README's, where it says."""
+        return self.control.run(f"{FOLDER}\n{line}", folder=CHECKOUT, check=check)
+
     def deploy(self, *options, changes=None, check=True):
         """Deploys the description with these changes."""
         self.describe(changes)
-        return self.control.run(" ".join([DEPLOY, *options]), check=check)
+        return self.follow(" ".join([DEPLOY, *options]), check=check)
 
     def carries(self, what, seconds=40):
         """Until new flows go over these WANs in these families."""
@@ -150,9 +157,8 @@ def site(uncertified):
     """Deployed, and all is well."""
     for name in ("ca.pem", "client.pem", "private.pem"):
         uncertified.control.write(f"{SITE}/{name}", dot1x.certificates()[name], 0o600)
-    for line in re.findall(r"scp [^'\"\\\n]*", uncertified.first.out):
-        uncertified.control.run(line)
-    uncertified.second = uncertified.deploy()
+    uncertified.follow(BRING)
+    uncertified.follow(AGAIN)
     uncertified.carries(BOTH)
     uncertified.settles()
     return uncertified
@@ -162,7 +168,8 @@ def site(uncertified):
 
 def test_a_check_of_a_fresh_machine_changes_nothing(fresh):
     files = fresh.files()
-    done = fresh.deploy("--check", "--diff")
+    fresh.describe()
+    done = fresh.follow(LOOK)
     assert difference(files, fresh.files()) == []
     assert "+Address=10.250.250.1/29" in done.out
 
@@ -175,8 +182,8 @@ def test_a_broken_description_is_refused_before_anything_is_touched(fresh):
 
 
 def test_without_certificates_the_rest_is_deployed(uncertified):
-    """Ansible says where to copy them to."""
-    assert f"root@{ROUTER}:{CERTIFICATES}" in uncertified.first.out
+    """Ansible says how to bring them."""
+    assert BRING in " ".join(uncertified.first.out.split())
     uncertified.carries(WEBPASS)
     assert not uncertified.router.path(f"{CERTIFICATES}/ca.pem").exists()
 
@@ -189,6 +196,11 @@ def test_traffic_flows(site):
     assert site.control.ssh("update-routes --check && update-npt --check").out == ""
     with site.load():
         pass
+
+
+def test_the_doctor_finds_nothing_wrong(site):
+    done = site.follow(DOCTOR)
+    assert "\nnothing wrong, 0 to note\n" in done.out, done.out
 
 
 def test_a_second_run_changes_nothing(site):
