@@ -96,8 +96,8 @@ static void with_slashes(char *key)
 
 	if (!first || *first == '/')
 		return;
-	for (char *c = key; *c; c++)
-		*c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
+	for (char *c = key; (c = strpbrk(c, "./")); c++)
+		*c = (char)(*c == '.' ? '/' : '.');
 }
 
 /* The line that counts for a key. */
