@@ -10,12 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static uint64_t to_us(struct timespec time)
+{
+	return (uint64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
 bool network_is_newer(const struct network_look *look, const char *path)
 {
 	struct stat st;
 
-	return look->read_at > 0 && stat(path, &st) == 0 &&
-	       (st.st_mtime > look->read_at || st.st_ctime > look->read_at);
+	return look->read_us > 0 && stat(path, &st) == 0 &&
+	       (to_us(st.st_mtim) > look->read_us || to_us(st.st_ctim) > look->read_us);
 }
 
 struct network {

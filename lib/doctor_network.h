@@ -10,8 +10,9 @@
 struct network_look {
 	struct patient *patient;
 	struct diagnosis *diagnosis;
-	size_t n_files; /* looked at */
-	time_t read_at; /* when networkd has last read its files; 0: not known */
+	size_t n_files;	  /* looked at */
+	uint64_t read_us; /* when networkd has last read its files, on CLOCK_REALTIME; 0: not known
+			   */
 };
 
 /* True when networkd has not read that version of the file. */

@@ -159,7 +159,7 @@ int doctor_networkd(struct patient *patient, struct diagnosis *diagnosis, struct
 	int r;
 
 	if (units_are_there() && units_look(&unit, 1, fault) == 0)
-		look.read_at = (time_t)unit.changed;
+		look.read_us = unit.changed_us;
 	r = look_at_conf(&look);
 	for (int i = -1; patient->looked && i < (int)patient->config->n_wans && r == 0; i++)
 		r = network_look_at(&look, i);

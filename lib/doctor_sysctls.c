@@ -96,12 +96,8 @@ static void with_slashes(char *key)
 
 	if (!first || *first == '/')
 		return;
-	for (; *key; key++) {
-		if (*key == '.')
-			*key = '/';
-		else if (*key == '/')
-			*key = '.';
-	}
+	for (char *c = key; (c = strpbrk(c, "./")); c++)
+		*c = (char)(*c == '.' ? '/' : '.');
 }
 
 /* The line that counts for a key. */

@@ -8,7 +8,7 @@
 
 #define PROPERTIES                                                                                 \
 	"--property=LoadState,ActiveState,UnitFileState,Result,ExecStart,NeedDaemonReload,"        \
-	"ConditionResult,ConditionTimestampMonotonic,StateChangeTimestamp"
+	"ConditionResult,ConditionTimestampMonotonic,StateChangeTimestampMonotonic"
 
 bool units_are_there(void)
 {
@@ -25,6 +25,13 @@ static void read_program(const char *value, struct unit *unit)
 	if (path && !*unit->start)
 		snprintf(unit->start, sizeof(unit->start), "%.*s", (int)strcspn(path + 5, " "),
 			 path + 5);
+}
+
+/* Of CLOCK_MONOTONIC, which systemd prints without rounding it to seconds; 0: never. */
+static uint64_t real_us(uint64_t monotonic_us)
+{
+	return monotonic_us ? clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC) + monotonic_us
+			    : 0;
 }
 
 static void read_property(const char *name, const char *value, struct unit *unit)
@@ -51,8 +58,8 @@ static void read_property(const char *name, const char *value, struct unit *unit
 		unit->met |= strcmp(value, "0") == 0;
 	else if (strcmp(name, "ConditionResult") == 0)
 		unit->met |= strcmp(value, "yes") == 0;
-	else if (strcmp(name, "StateChangeTimestamp") == 0 && *value == '@')
-		unit->changed = strtoull(value + 1, NULL, 10);
+	else if (strcmp(name, "StateChangeTimestampMonotonic") == 0)
+		unit->changed_us = real_us(strtoull(value, NULL, 10));
 }
 
 /* A block for each unit, in the order asked for, with an empty line between. */
@@ -124,7 +131,7 @@ static int show(char **argv, struct unit *units, size_t n, struct fault *fault)
 int units_look(struct unit *units, size_t n, struct fault *fault)
 {
 	static char properties[] = PROPERTIES;
-	static char *const head[] = { "systemctl", "show", "--timestamp=unix", properties, "--" };
+	static char *const head[] = { "systemctl", "show", properties, "--" };
 	_cleanup_(freep) char **argv = calloc(ARRAY_SIZE(head) + n + 1, sizeof(*argv));
 
 	if (!argv)

@@ -16,7 +16,7 @@ struct unit {
 	char start[256];  /* the program that its first ExecStart= names; "": none */
 	bool reload;	  /* its files are others than those that systemd has read */
 	bool met;	  /* its conditions were true when it was last started, or it never was */
-	uint64_t changed; /* when it last started or reloaded; seconds since 1970, 0: never */
+	uint64_t changed_us; /* when it last started or reloaded, on CLOCK_REALTIME; 0: never */
 };
 
 /* True when systemd runs this machine. */
