@@ -136,6 +136,12 @@ BROKEN = {
     "mac: more than once": changed("webpass", mac="02:00:5E:10:00:01"),
     "7200 is no MAC address": changed("webpass", mac=7200),
     "136.25.91.242 is not ADDRESS/LENGTH": changed("webpass", addresses=["136.25.91.242"]),
+    "mwan_wans: a value has a line break": lambda site: site.wan("webpass")["settings"].update(mark="1\ntable = 300"),
+    "begin a comment in mwan.conf": lambda site: site.vars["mwan_settings"].update(notify={"command": "logger a ; logger b"}),
+    "enp129s0f0np0.3242: not the name": changed("att", port="enp129s0f0np0"),
+    "att: vlan: 5000 is not": changed("att", vlan=5000),
+    "identity, in quotes": lambda site: site.vars["mwan_dot1x"].update(identity=0x1122),
+    "client_cert is no PEM text": lambda site: site.vars["mwan_dot1x"].update(client_cert="client.pem"),
     "dot1x: one WAN can have it": changed("webpass", dot1x=True),
     "mwan_dot1x has to have identity": lambda site: site.vars["mwan_dot1x"].pop("identity"),
     "mwan_map4: 10.250.250.3: no WAN of mwan_wans is called monkeybrains":
@@ -176,6 +182,8 @@ def test_the_example_is_in_order(judged):
      "iface ens18 inet6 auto\n\n# the other\nauto ens19\niface ens19 inet dhcp\n",
      "auto lo\niface lo inet loopback\n\n\n# the other\nauto ens19\niface ens19 inet dhcp\n"),
     ("auto lo ens18 ens19\n", "auto lo ens19\n"),
+    ("iface ens18 inet static\n# of the office\n\taddress 192.0.2.1/24\n\n\tgateway 192.0.2.254\niface ens19 inet dhcp\n",
+     "# of the office\n\niface ens19 inet dhcp\n"),
     ("iface ens18 inet manual\nsource /etc/network/interfaces.d/*\n", "source /etc/network/interfaces.d/*\n"),
     ("iface ens180 inet dhcp\n", "iface ens180 inet dhcp\n"),
 ])
