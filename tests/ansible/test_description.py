@@ -9,6 +9,7 @@ import pytest
 import look
 from conftest import REPO, Description, Site, play, settings
 
+LONG = [f"192.0.2.{number}" for number in range(100, 116)]  # more than a line of mwan.conf may have
 KEY = "-----BEGIN PRIVATE KEY-----\nnobody is to see this\n-----END PRIVATE KEY-----"
 
 
@@ -28,6 +29,7 @@ def example(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp("example"))
     site.found["management"] += ["eth0"]  # until the next boot
     site.found["certificates"] = ["ca.pem"]
+    site.vars["mwan_dot1x"]["client_cert"] = ""  # of a vault that nobody has filled in
     site.first = site.write()
     return site
 
@@ -69,9 +71,9 @@ def site(example):
     example.wan("webpass").update(dhcp=False, addresses=["136.25.91.242/29"],
                                   routes=[{"to": "0.0.0.0/0", "via": "136.25.91.241"}])
     example.vars["mwan_settings"].update(
-        health={"interval": "2s", "ping4": ["9.9.9.9", "1.1.1.1"], "http6": None}, mwan={"debug_logging": False})
+        health={"interval": "2s", "ping4": LONG, "http6": None}, mwan={"debug_logging": False})
     example.vars["mwan_sysctl"] = {"net.core.rmem_max": 1048576}
-    example.vars["mwan_dot1x"].update(ca_cert="CA", client_cert="CLIENT", private_key=KEY,
+    example.vars["mwan_dot1x"].update(ca_cert="CA\r\nof two lines\r\n", client_cert="CLIENT", private_key=KEY,
                                       settings={"private_key_passwd": '"nor this word"'})
     example.second = example.write("--diff", "-vvvv")
     return example
@@ -85,7 +87,7 @@ def test_a_static_wan_asks_nobody(site):
 
 def test_values_become_what_mwan_reads(site):
     written = config(site.etc / "mwan/mwan.conf")
-    assert written["health"] == {"interval": "2s", "ping4": "9.9.9.9, 1.1.1.1", "http6": ""}
+    assert written["health"] == {"interval": "2s", "ping4": ", ".join(LONG), "http6": ""}
     assert written["mwan"] == {"debug_logging": "no"}
 
 
@@ -93,6 +95,7 @@ def test_keys_are_roots_alone_and_never_shown(site):
     assert site.second.changed > 0
     assert "nobody is to see this" not in site.second.out and "nor this word" not in site.second.out
     assert KEY in site.read("wpa_supplicant/private.pem")
+    assert (site.etc / "wpa_supplicant/ca.pem").read_bytes() == b"CA\nof two lines\n"
     assert 'private_key_passwd="nor this word"' in site.read("wpa_supplicant/mwan.conf")
     for name in ("ca.pem", "client.pem", "private.pem", "mwan.conf"):
         assert stat.S_IMODE((site.etc / "wpa_supplicant" / name).stat().st_mode) == 0o600
