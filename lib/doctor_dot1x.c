@@ -111,7 +111,8 @@ int doctor_dot1x(struct patient *patient, struct diagnosis *diagnosis, struct fa
 		explain(patient, port);
 	if (r < 0 && !files && diagnosis_tell(diagnosis, FINDING_WRONG, "%s", why.text) < 0)
 		return -ENOMEM;
-	if (look_at_flag(port, r == 0, diagnosis) < 0)
+	/* While nobody answers, nobody knows what it should be. */
+	if ((r == 0 || *status.state) && look_at_flag(port, r == 0, diagnosis) < 0)
 		return -ENOMEM;
 	return diagnosis->n == before ? diagnosis_good(diagnosis, "%s is authorized", port) : 0;
 }

@@ -127,10 +127,12 @@ int doctor_leases(struct patient *patient, struct diagnosis *diagnosis, struct f
 	if (fclose(f) != 0)
 		return -ENOMEM;
 	if (r == 0 && n_silent > 0)
-		r = diagnosis_tell(diagnosis, FINDING_NOTE,
-				   "systemd-networkd says nothing of %zu WAN%s: `systemctl status "
-				   "systemd-networkd`",
-				   n_silent, n_silent > 1 ? "s" : "");
+		r = diagnosis_tell(
+			diagnosis, FINDING_NOTE,
+			"systemd-networkd says nothing of %zu WAN%s: `systemctl status "
+			"systemd-networkd`; if it runs, `systemctl status dbus`, and then "
+			"`systemctl restart systemd-networkd`",
+			n_silent, n_silent > 1 ? "s" : "");
 	if (r < 0 || diagnosis->n > before || !*text)
 		return r;
 	return diagnosis_good(diagnosis, "%s", text);
@@ -214,11 +216,13 @@ static int look_at_prefix(struct patient *patient, size_t wan, struct diagnosis 
 	if (r != 0 || conf->fixed6 || conf->masquerade6 || npt->delegated[wan].len == 0)
 		return r < 0 ? r : 0;
 	if (is_stale(patient, wan))
-		return diagnosis_tell(
-			diagnosis, FINDING_NOTE,
-			"%s: %s is in use from before, and networkd has no lease of "
-			"it: `networkctl reconfigure %s` (IPv4 pauses); `update-npt` gives it up",
-			conf->name, prefix_str(npt->delegated[wan]).s, conf->interface);
+		return diagnosis_tell(diagnosis, FINDING_NOTE,
+				      "%s: %s is in use from before, and networkd has no lease of "
+				      "it: `networkctl reconfigure %s` if it stays so (IPv4 "
+				      "pauses); `update-npt` "
+				      "gives it up",
+				      conf->name, prefix_str(npt->delegated[wan]).s,
+				      conf->interface);
 	if (left_s < 60)
 		return diagnosis_tell(diagnosis, FINDING_NOTE,
 				      "%s: %s ends in %ju s, and is not renewed: `networkctl renew "

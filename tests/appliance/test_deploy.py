@@ -41,8 +41,8 @@ OF_THE_LAB = {
 SWAP = {"10.250.250.5: {": "10.250.250.0: {", "10.250.250.6: {": "10.250.250.5: {", "10.250.250.0: {": "10.250.250.6: {"}
 SWAPPED = "10.250.250.5", ["104.57.226.197", "136.25.91.246"]
 NO_DHCP = {"interface: enwebpass0\n": "interface: enwebpass0\n    dhcp: false\n"}
-# Nobody has this address.
-DEAD_GATEWAY = {"public4: onlink\n": "public4: onlink\n      gateway4: 136.25.91.240\n"}
+# New flows go elsewhere, and those that are there stay.
+WEIGHT = {"public4: onlink\n": "public4: onlink\n      weight: 3\n"}
 
 
 def replaced(text, changes):
@@ -242,20 +242,42 @@ def test_a_change_that_kills_a_wan_is_rolled_back(site):
 
 
 def test_a_play_that_dies_is_undone(site):
-    """Whoever deploys has gone, with the change in place. IPv6 has nothing to do with it."""
+    """Whoever deploys has gone, with the change in force: a good one, but nobody has said so."""
     etc, own, text = site.etc(), site.own(), site.router.read(CONF)
-    site.describe({**DEAD_GATEWAY, "mwan_deploy_wait: 15\n": "mwan_deploy_wait: 15\nmwan_deploy_guard: 10\n"})
-    with site.load(keep=lambda address: address not in site.lab.wan("webpass").sources4()):
+    site.describe({**WEIGHT, "mwan_deploy_wait: 15\n": "mwan_deploy_wait: 15\nmwan_deploy_guard: 10\n"})
+    with site.load():
         play = site.control.start(DEPLOY)
         try:
             wait_until(lambda: site.own() != own or play.poll() is not None, 180, "the change is in force")
-            assert play.poll() is None, play.communicate()
+            assert play.poll() is None, play.stdout.read()
         finally:
             play.kill()
             play.communicate()
         wait_until(lambda: site.router.read(CONF) == text, 90, "it is undone")
-    site.carries(BOTH)
+    site.is_again(own)
     assert difference(etc, site.etc()) == []
+    assert site.router.failed() == []
+
+
+def test_a_power_cut_in_the_middle_is_undone(site):
+    """Whoever can't reach it any more has switched it off and on. It boots with what was before."""
+    etc, own, text = site.etc(), site.own(), site.router.read(CONF)
+    site.describe(WEIGHT)
+    play = site.control.start(DEPLOY)
+    try:
+        wait_until(lambda: site.own() != own or play.poll() is not None, 180, "the change is in force")
+        assert play.poll() is None, play.stdout.read()
+        site.lab.power_cut()
+    finally:
+        play.kill()
+        play.communicate()
+    site.lab.boot()
+    wait_until(lambda: site.router.path("/run/mwan-deploy.lock").exists(), 20, "the guard of the boot")
+    site.router.booted()
+    assert site.router.read(CONF) == text
+    site.carries(BOTH, 60)
+    wait_until(lambda: difference(etc, site.etc()) == [], 60, "the boot has no guard any more")
+    site.settles()
     site.is_again(own)
     assert site.router.failed() == []
 

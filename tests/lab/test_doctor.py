@@ -349,6 +349,7 @@ def test_a_wpa_supplicant_that_does_not_answer(site):
     site.port.supplicant.close()
     found = site.finds("802.1X", "WRONG", "wpa_supplicant does not answer")
     assert "systemctl status wpa_supplicant-mwan" in found.fix
+    assert len(site.doctor.last) == 1  # whether the flag is true can't be known
     site.port.supplicant = type(site.port.supplicant)(site.router)
 
 
@@ -371,7 +372,7 @@ def test_a_flag_that_lies(site):
 def test_a_networkd_that_is_not_there(site):
     site.bus.stop()
     found = site.finds("leases", "note", "systemd-networkd says nothing of 2 WANs")
-    assert "systemctl status systemd-networkd" in found.fix
+    assert found.commands()[:2] == ["systemctl status systemd-networkd", "systemctl status dbus"]
     site.bus.start()
 
 
