@@ -68,6 +68,7 @@ ConditionPathExists=!{LOCK}
 
 [Service]
 Type=oneshot
+TimeoutStartSec=60
 ExecStart=/usr/bin/python3 {PLACE}/guard.py boot
 """
 
@@ -309,8 +310,8 @@ def save(seconds):
     print(json.dumps(before["carrying"]))
 
 
-def arm(seconds):
-    """Has all restored after that time, or by the next boot."""
+def arm(seconds, *properties):
+    """Has all restored after that time, or by the next boot; properties: more of the timer's."""
     write(BOOT, BOOT_UNIT.encode())
     os.chmod(BOOT, 0o644)
     os.makedirs(os.path.dirname(WANTED), exist_ok=True)
@@ -319,7 +320,7 @@ def arm(seconds):
     if active(f"{UNIT}.timer"):
         run("systemctl", "stop", f"{UNIT}.timer")
     run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", f"--on-active={seconds}",
-        "--timer-property=AccuracySec=1s", sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
+        "--timer-property=AccuracySec=1s", *(f"--timer-property={name}" for name in properties), sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
 
 
 def disarm():
@@ -416,7 +417,8 @@ def boot():
         # udev has named the cards by files that are not there any more.
         run("systemctl", "--no-block", "reboot")
     else:
-        arm(STARTED)
+        # The timer does not wait for what waits for this.
+        arm(STARTED, "DefaultDependencies=no")
 
 
 def confirm():
