@@ -177,7 +177,26 @@ def test_the_example_is_in_order(judged):
     assert judged["example"] == ""
 
 
-# ifupdown
+# What is on the router
+
+
+def test_what_somebody_has_masked_is_named_with_what_unmasks_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "UNITS", str(tmp_path))
+    look.refuse_masked()
+    (tmp_path / "mwan-health.service").symlink_to("/dev/null")
+    with pytest.raises(SystemExit, match="systemctl unmask mwan-health.service"):
+        look.refuse_masked()
+
+
+@pytest.mark.parametrize("define", ["eth7", '{ "eth7", "eth8" }', '{\n\t"eth7",\n\t"eth8",\n}'])
+def test_an_edited_ruleset_is_kept_but_for_the_management_interface(tmp_path, monkeypatch, define):
+    pristine = (REPO / "conf/nftables.conf").read_text(encoding="utf-8")
+    edited = look.DEFINE.sub(lambda _: f"define MANAGEMENT = {define}", pristine) + "# my own\n"
+    (tmp_path / "nftables.conf").write_text(edited, encoding="utf-8")
+    monkeypatch.setattr(look, "BASE", str(tmp_path / "nftables.conf"))
+    wanted = look.DEFINE.sub('define MANAGEMENT = { "eth0" }', pristine) + "# my own\n"
+    assert look.base_ruleset(pristine, ["eth0"]) == (wanted, True)
+
 
 
 @pytest.mark.parametrize("before, after", [

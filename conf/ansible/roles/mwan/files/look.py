@@ -19,6 +19,7 @@ BASE = "/etc/mwan/nftables.conf"
 KEPT = "/var/lib/mwan-deploy/mwan.deb"  # what has been installed last
 DEFINE = re.compile(r"^define MANAGEMENT = (\{[^}]*\}|.*)$", re.M)
 CERTIFICATES = ["ca.pem", "client.pem", "private.pem"]
+UNITS = "/etc/systemd/system"
 SERVICES = ["nftables.service", "systemd-networkd.service", "networkd-dispatcher.service", "mwan-health.service"]
 # What begins a new part of /etc/network/interfaces.
 KEYWORD = re.compile(r"\s*(iface|mapping|auto|allow-\S+|no-auto-down|no-scripts|rename|source|source-directory)\b")
@@ -77,7 +78,7 @@ def fetch_libraries(deb, work, folder):
 
 def refuse_masked():
     """What somebody has masked can't be started, and is not unmasked behind his back."""
-    masked = [unit for unit in SERVICES if os.path.realpath(f"/etc/systemd/system/{unit}") == "/dev/null"]
+    masked = [unit for unit in SERVICES if os.path.realpath(f"{UNITS}/{unit}") == "/dev/null"]
     if masked:
         sys.exit(f"masked on this router: `systemctl unmask {' '.join(masked)}` there lets a deploy start it")
 
