@@ -9,6 +9,7 @@ import pytest
 import look
 from conftest import REPO, Description, Site, play, settings
 
+LONG = [f"192.0.2.{number}" for number in range(100, 116)]  # more than a line of mwan.conf may have
 KEY = "-----BEGIN PRIVATE KEY-----\nnobody is to see this\n-----END PRIVATE KEY-----"
 
 
@@ -28,6 +29,7 @@ def example(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp("example"))
     site.found["management"] += ["eth0"]  # until the next boot
     site.found["certificates"] = ["ca.pem"]
+    site.vars["mwan_dot1x"]["client_cert"] = ""  # of a vault that nobody has filled in
     site.first = site.write()
     return site
 
@@ -69,9 +71,9 @@ def site(example):
     example.wan("webpass").update(dhcp=False, addresses=["136.25.91.242/29"],
                                   routes=[{"to": "0.0.0.0/0", "via": "136.25.91.241"}])
     example.vars["mwan_settings"].update(
-        health={"interval": "2s", "ping4": ["9.9.9.9", "1.1.1.1"], "http6": None}, mwan={"debug_logging": False})
+        health={"interval": "2s", "ping4": LONG, "http6": None}, mwan={"debug_logging": False})
     example.vars["mwan_sysctl"] = {"net.core.rmem_max": 1048576}
-    example.vars["mwan_dot1x"].update(ca_cert="CA", client_cert="CLIENT", private_key=KEY,
+    example.vars["mwan_dot1x"].update(ca_cert="CA\r\nof two lines\r\n", client_cert="CLIENT", private_key=KEY,
                                       settings={"private_key_passwd": '"nor this word"'})
     example.second = example.write("--diff", "-vvvv")
     return example
@@ -85,7 +87,7 @@ def test_a_static_wan_asks_nobody(site):
 
 def test_values_become_what_mwan_reads(site):
     written = config(site.etc / "mwan/mwan.conf")
-    assert written["health"] == {"interval": "2s", "ping4": "9.9.9.9, 1.1.1.1", "http6": ""}
+    assert written["health"] == {"interval": "2s", "ping4": ", ".join(LONG), "http6": ""}
     assert written["mwan"] == {"debug_logging": "no"}
 
 
@@ -93,6 +95,7 @@ def test_keys_are_roots_alone_and_never_shown(site):
     assert site.second.changed > 0
     assert "nobody is to see this" not in site.second.out and "nor this word" not in site.second.out
     assert KEY in site.read("wpa_supplicant/private.pem")
+    assert (site.etc / "wpa_supplicant/ca.pem").read_bytes() == b"CA\nof two lines\n"
     assert 'private_key_passwd="nor this word"' in site.read("wpa_supplicant/mwan.conf")
     for name in ("ca.pem", "client.pem", "private.pem", "mwan.conf"):
         assert stat.S_IMODE((site.etc / "wpa_supplicant" / name).stat().st_mode) == 0o600
@@ -136,6 +139,12 @@ BROKEN = {
     "mac: more than once": changed("webpass", mac="02:00:5E:10:00:01"),
     "7200 is no MAC address": changed("webpass", mac=7200),
     "136.25.91.242 is not ADDRESS/LENGTH": changed("webpass", addresses=["136.25.91.242"]),
+    "mwan_wans: a value has a line break": lambda site: site.wan("webpass")["settings"].update(mark="1\ntable = 300"),
+    "begin a comment in mwan.conf": lambda site: site.vars["mwan_settings"].update(notify={"command": "logger a ; logger b"}),
+    "enp129s0f0np0.3242: not the name": changed("att", port="enp129s0f0np0"),
+    "att: vlan: 5000 is not": changed("att", vlan=5000),
+    "identity, in quotes": lambda site: site.vars["mwan_dot1x"].update(identity=0x1122),
+    "client_cert is no PEM text": lambda site: site.vars["mwan_dot1x"].update(client_cert="client.pem"),
     "dot1x: one WAN can have it": changed("webpass", dot1x=True),
     "mwan_dot1x has to have identity": lambda site: site.vars["mwan_dot1x"].pop("identity"),
     "mwan_map4: 10.250.250.3: no WAN of mwan_wans is called monkeybrains":
@@ -168,7 +177,26 @@ def test_the_example_is_in_order(judged):
     assert judged["example"] == ""
 
 
-# ifupdown
+# What is on the router
+
+
+def test_what_somebody_has_masked_is_named_with_what_unmasks_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "UNITS", str(tmp_path))
+    look.refuse_masked()
+    (tmp_path / "mwan-health.service").symlink_to("/dev/null")
+    with pytest.raises(SystemExit, match="systemctl unmask mwan-health.service"):
+        look.refuse_masked()
+
+
+@pytest.mark.parametrize("define", ["eth7", '{ "eth7", "eth8" }', '{\n\t"eth7",\n\t"eth8",\n}'])
+def test_an_edited_ruleset_is_kept_but_for_the_management_interface(tmp_path, monkeypatch, define):
+    pristine = (REPO / "conf/nftables.conf").read_text(encoding="utf-8")
+    edited = look.DEFINE.sub(lambda _: f"define MANAGEMENT = {define}", pristine) + "# my own\n"
+    (tmp_path / "nftables.conf").write_text(edited, encoding="utf-8")
+    monkeypatch.setattr(look, "BASE", str(tmp_path / "nftables.conf"))
+    wanted = look.DEFINE.sub('define MANAGEMENT = { "eth0" }', pristine) + "# my own\n"
+    assert look.base_ruleset(pristine, ["eth0"]) == (wanted, True)
+
 
 
 @pytest.mark.parametrize("before, after", [
@@ -176,6 +204,8 @@ def test_the_example_is_in_order(judged):
      "iface ens18 inet6 auto\n\n# the other\nauto ens19\niface ens19 inet dhcp\n",
      "auto lo\niface lo inet loopback\n\n\n# the other\nauto ens19\niface ens19 inet dhcp\n"),
     ("auto lo ens18 ens19\n", "auto lo ens19\n"),
+    ("iface ens18 inet static\n# of the office\n\taddress 192.0.2.1/24\n\n\tgateway 192.0.2.254\niface ens19 inet dhcp\n",
+     "# of the office\n\niface ens19 inet dhcp\n"),
     ("iface ens18 inet manual\nsource /etc/network/interfaces.d/*\n", "source /etc/network/interfaces.d/*\n"),
     ("iface ens180 inet dhcp\n", "iface ens180 inet dhcp\n"),
 ])

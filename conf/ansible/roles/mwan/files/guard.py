@@ -1,17 +1,19 @@
 """
 What was before a deploy, kept until somebody confirms that what came after it works.
 
-    guard.py save             keeps files, services and which WANs carry
-    guard.py arm SECONDS      restores after that time if nobody confirms: a play may die, or cut off its own way in
-    guard.py apply            reloads what reads the files that are not as they were; prints their names
+    guard.py save SECONDS     keeps files, services and which WANs carry, and restores after that time if nobody confirms,
+                              or when the machine boots: a play may die, or cut off its own way in
+    guard.py apply SECONDS    reloads what reads the files that are not as they were; prints their names. The time begins anew
     guard.py judge SECONDS    waits until the WANs carry that did, and the kernel is what mwan.conf says; exit 1, and prints
                               what is not so
     guard.py restore          puts everything back and reloads what reads it; prints the names of the files
+    guard.py boot             puts the files back before anything reads them, and has the rest restored when all has started
     guard.py confirm          what is now stays
 
 WANs that the new mwan.conf does not have, or not in that family, are not missed.
 """
 
+import contextlib
 import fcntl
 import fnmatch
 import glob
@@ -22,11 +24,14 @@ import subprocess
 import sys
 import time
 
-PLACE = "/run/mwan-deploy"
+# On the disk: who can't reach a router any more, cuts its power.
+PLACE = "/var/lib/mwan-deploy/guard"
+DRAFT = f"{PLACE}.new"
 SAVED = f"{PLACE}/saved"
 NOTES = f"{PLACE}/notes.json"
 RESTORED = f"{PLACE}/restored"
 UNIT = "mwan-deploy-guard"
+LOCK = "/run/mwan-deploy.lock"
 
 CONFIG = "/etc/mwan/mwan.conf"
 BASE = "/etc/mwan/nftables.conf"
@@ -45,6 +50,27 @@ SERVICES = ["nftables.service", "systemd-networkd.service", "networkd-dispatcher
 ENABLED = SERVICES[:2]  # by a deploy; the others by their packages
 FORWARDING = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"]
 GOOD_ROUNDS, PAUSE = 3, 2.0  # networkd takes a moment to break things
+STARTED = 20  # seconds after which all has been started that a boot starts
+
+BOOT = f"/etc/systemd/system/{UNIT}-boot.service"
+WANTED = f"/etc/systemd/system/sysinit.target.wants/{UNIT}-boot.service"
+BOOT_UNIT = f"""\
+[Unit]
+Description=Put back what was before a deploy that nobody has confirmed
+DefaultDependencies=no
+RequiresMountsFor=/etc {PLACE}
+After=systemd-remount-fs.service
+Before=sysinit.target systemd-sysctl.service network-pre.target systemd-networkd.service networking.service nftables.service
+Before=shutdown.target
+Conflicts=shutdown.target
+# Once in a boot: while a deploy goes on, another unit's start may ask for this one as well.
+ConditionPathExists=!{LOCK}
+
+[Service]
+Type=oneshot
+TimeoutStartSec=60
+ExecStart=/usr/bin/python3 {PLACE}/guard.py boot
+"""
 
 
 def run(*args):
@@ -64,31 +90,65 @@ def active(unit):
 
 
 def read(path):
+    """What is in a file, or where a link leads to; None: there is none."""
     try:
+        if os.path.islink(path):
+            return os.readlink(path).encode()
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
 
 
+def found(prefix=""):
+    """The files that FILES means, below a folder."""
+    paths = {path for pattern in FILES for path in glob.glob(prefix + pattern)}
+    return {path.removeprefix(prefix) for path in paths if os.path.isfile(path) or os.path.islink(path)}
+
+
 def differing():
     """The files that are not as they were."""
-    names = {path for pattern in FILES for path in glob.glob(pattern)}
-    names |= {path.removeprefix(SAVED) for pattern in FILES for path in glob.glob(SAVED + pattern)}
-    return sorted(path for path in names if os.path.isfile(path) or os.path.isfile(SAVED + path)
-                  if read(path) != read(SAVED + path))
+    return sorted(path for path in found() | found(SAVED) if read(path) != read(SAVED + path))
+
+
+def write(path, content, like=None):
+    """A file, with the owner, mode and times of another; nobody sees half of it, and no power cut leaves it empty."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    draft = f"{path}.mwan-new"
+    with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if like:
+        status = os.stat(like)
+        os.chown(draft, status.st_uid, status.st_gid)
+        shutil.copystat(like, draft)
+    os.rename(draft, path)
 
 
 def copy(source, target):
-    """With owner, mode and times; nobody sees half of it."""
+    """A file, or a link as one."""
+    if not os.path.islink(source):
+        write(target, read(source), source)
+        return
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    draft = f"{target}.mwan-new"
-    with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-        file.write(read(source))
-    status = os.stat(source)
-    os.chown(draft, status.st_uid, status.st_gid)
-    shutil.copystat(source, draft)
-    os.rename(draft, target)
+    if os.path.lexists(target):
+        os.unlink(target)
+    os.symlink(os.readlink(source), target)
+
+
+def put_back(paths):
+    """Returns, in words, which of them can't be."""
+    failed = []
+    for path in paths:
+        try:
+            if os.path.lexists(SAVED + path):
+                copy(SAVED + path, path)
+            elif not matches([path], *STAY):
+                os.unlink(path)
+        except OSError as error:
+            failed.append(f"{path}: {error.strerror}")
+    return failed
 
 
 def matches(paths, *patterns):
@@ -121,8 +181,7 @@ def sysctl(name, value=None):
         return None
 
 
-def reload_networkd(changed, other):
-    """`other`: where the other version of a changed file is."""
+def reload_networkd(changed):
     if not active("systemd-networkd"):
         return True
     if NETWORKD in changed:
@@ -131,7 +190,7 @@ def reload_networkd(changed, other):
     done = True
     for path in matches(changed, "/etc/systemd/network/*.netdev"):
         if not os.path.exists(path):
-            name = netdev_name(read(other + path))
+            name = netdev_name(changed[path])
             done &= not name or not os.path.exists(f"/sys/class/net/{name}") or run("networkctl", "delete", name)
     if matches(changed, "/etc/systemd/network/*.netdev", "/etc/systemd/network/*.network"):
         # Links whose files have changed are reconfigured by that, and no others.
@@ -146,12 +205,12 @@ def reload_supplicant(changed):
     return not active("wpa_supplicant-mwan") or run("systemctl", verb, "wpa_supplicant-mwan")
 
 
-def reload(changed, other=SAVED):
-    """Everything that reads a changed file, and nothing else; whether all of it went well."""
+def reload(changed):
+    """Everything that reads a file of {path: what was in it before}, and nothing else; whether all of it went well."""
     done = True
     if SYSCTL in changed and os.path.exists(SYSCTL):
         done &= run("/usr/lib/systemd/systemd-sysctl", SYSCTL)
-    done &= reload_networkd(changed, other)
+    done &= reload_networkd(changed)
     done &= reload_supplicant(changed)
     if BASE in changed and active("nftables"):
         done &= run("systemctl", "reload", "nftables")
@@ -198,7 +257,11 @@ def lost(before):
         found = [wan for wan in wans if wan["name"] == name] or [wan for wan in wans if wan["interface"] == interface]
         if found and not found[0]["families"].get(family, True):
             missing.append(f"{found[0]['name']} {family.replace('ipv', 'IPv')}")
-    return [f"{', '.join(missing)} carried before this change, and not after it"] if missing else []
+    if missing:
+        return [f"{', '.join(missing)} carried before this change, and not after it"]
+    if before and not any(carries for wan in wans for carries in wan["families"].values()):
+        return ["WANs carried before this change, and none does after it"]
+    return []
 
 
 def unsettled():
@@ -212,58 +275,80 @@ def unsettled():
 
 
 def notes():
-    with open(NOTES, encoding="utf-8") as file:
+    with open(NOTES, "rb") as file:
         return json.load(file)
 
 
-def save():
+def package():
+    """Which mwan is installed, and whether all of it."""
+    return output("dpkg-query", "-Wf", "${Version} ${db:Status-Status}", "mwan")
+
+
+def save(seconds):
     if active(f"{UNIT}.timer") or active(f"{UNIT}.service"):
         sys.exit("a deploy is under way, or has died and is not undone yet: wait some minutes, or end it at once by "
                  f"`systemctl start {UNIT}.service` on the router")
-    shutil.rmtree(PLACE, ignore_errors=True)
-    os.makedirs(SAVED, mode=0o700)
-    os.chmod(PLACE, 0o700)
-    copy(os.path.abspath(__file__), f"{PLACE}/guard.py")
-    for pattern in FILES:
-        for path in filter(os.path.isfile, glob.glob(pattern)):
-            copy(path, SAVED + path)
+    disarm()
+    for place in (PLACE, DRAFT):
+        shutil.rmtree(place, ignore_errors=True)
+    os.makedirs(DRAFT, mode=0o700)
+    copy(os.path.abspath(__file__), f"{DRAFT}/guard.py")
+    for path in found():
+        copy(path, f"{DRAFT}/saved{path}")
     before = {
         "active": [unit for unit in SERVICES if active(unit)],
         "enabled": [unit for unit in ENABLED if run("systemctl", "is-enabled", "--quiet", unit)],
+        "package": package(),
         "sysctls": {name: sysctl(name) for name in FORWARDING},
         "carrying": carrying(),
         "settled": os.path.exists(CONFIG) and not unsettled(),
     }
-    with open(NOTES, "w", encoding="utf-8") as file:
-        json.dump(before, file)
+    write(f"{DRAFT}/notes.json", json.dumps(before).encode())
+    # It is there as a whole, or not at all: what is not there would be taken for a file that has to go.
+    os.rename(DRAFT, PLACE)
+    arm(seconds)
     print(json.dumps(before["carrying"]))
 
 
+def arm(seconds, *properties):
+    """Has all restored after that time, or by the next boot; properties: more of the timer's."""
+    write(BOOT, BOOT_UNIT.encode())
+    os.chmod(BOOT, 0o644)
+    os.makedirs(os.path.dirname(WANTED), exist_ok=True)
+    if not os.path.lexists(WANTED):
+        os.symlink(BOOT, WANTED)
+    if active(f"{UNIT}.timer"):
+        run("systemctl", "stop", f"{UNIT}.timer")
+    run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", f"--on-active={seconds}",
+        "--timer-property=AccuracySec=1s", *(f"--timer-property={name}" for name in properties), sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
+
+
 def disarm():
-    run("systemctl", "stop", f"{UNIT}.timer")
+    if active(f"{UNIT}.timer"):
+        run("systemctl", "stop", f"{UNIT}.timer")
+    for path in (WANTED, BOOT):
+        if os.path.lexists(path):
+            os.unlink(path)
 
 
 def in_time():
-    if os.path.exists(RESTORED) or not os.path.isdir(SAVED):
+    if os.path.exists(RESTORED) or not os.path.exists(NOTES):
         sys.exit("too late: the time for this change was over, and the previous configuration is back in force")
 
 
-def arm(seconds):
-    in_time()
-    if active(f"{UNIT}.timer"):
-        disarm()
-    run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", f"--on-active={seconds}",
-        "--timer-property=AccuracySec=1s", sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
+def mark_restored():
+    with contextlib.suppress(OSError):  # a full disk
+        write(RESTORED, b"")
 
 
-def apply():
+def apply(seconds):
     in_time()
-    changed = differing()
+    arm(seconds)
+    changed = {path: read(SAVED + path) for path in differing()}
     before = notes()
     for name, _ in sysctls(read(SYSCTL)) if SYSCTL in changed else []:
         before["sysctls"].setdefault(name, sysctl(name))
-    with open(NOTES, "w", encoding="utf-8") as file:
-        json.dump(before, file)
+    write(NOTES, json.dumps(before).encode())
     if not reload(changed):
         sys.exit("what reads the new files does not take them")
     print("\n".join(changed))
@@ -292,19 +377,13 @@ def undo_first():
 
 def restore():
     # It may be done again: a play that is late goes on writing until it asks.
-    before, changed = notes(), differing()
-    with open(RESTORED, "w", encoding="utf-8"):
-        pass
-    if PACKAGE in changed and os.path.exists(SAVED + PACKAGE):
+    if not os.path.exists(NOTES):
+        sys.exit("there is nothing to put back")
+    before, changed = notes(), {path: read(path) for path in differing()}
+    mark_restored()
+    if os.path.exists(SAVED + PACKAGE) and (PACKAGE in changed or package() != before["package"]):
         run("dpkg", "--force-confold", "--force-downgrade", "--install", SAVED + PACKAGE)
-    others = f"{PLACE}/undone"
-    for path in changed:
-        if os.path.exists(path):
-            copy(path, others + path)
-        if os.path.exists(SAVED + path):
-            copy(SAVED + path, path)
-        elif not matches([path], *STAY):
-            os.unlink(path)
+    failed = put_back(changed)
     for unit in ENABLED:
         if unit not in before["enabled"]:
             run("systemctl", "--quiet", "disable", unit)
@@ -312,7 +391,7 @@ def restore():
         if unit not in before["active"]:
             # networkd's socket would start it again.
             run("systemctl", "--quiet", "stop", unit, *(["systemd-networkd.socket"] if "networkd.service" in unit else []))
-    reload(changed, others)
+    reload(changed)
     if not os.path.exists(CONFIG):
         undo_first()
     for unit in SERVICES:
@@ -325,6 +404,21 @@ def restore():
         run("systemctl", "restart", "networking")
     disarm()
     print("\n".join(changed))
+    if failed:
+        sys.exit(f"can't put back {'; '.join(failed)}")
+
+
+def boot():
+    """Nothing has started yet, and dpkg would have to wait for that: here the files, and all else by and by."""
+    changed = [path for path in differing() if path != PACKAGE]
+    mark_restored()
+    put_back(changed)
+    if set(matches(changed, "/etc/systemd/network/*.link")) - set(differing()):
+        # udev has named the cards by files that are not there any more.
+        run("systemctl", "--no-block", "reboot")
+    else:
+        # The timer does not wait for what waits for this.
+        arm(STARTED, "DefaultDependencies=no")
 
 
 def confirm():
@@ -333,9 +427,15 @@ def confirm():
     shutil.rmtree(PLACE)
 
 
+COMMANDS = {"save": save, "apply": apply, "judge": lambda seconds: judge(float(seconds)), "restore": restore, "boot": boot,
+            "confirm": confirm}
+
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    lock = os.open("/run/mwan-deploy.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    {"save": save, "arm": arm, "apply": apply, "judge": lambda seconds: judge(float(seconds)), "restore": restore,
-     "confirm": confirm}[command](*arguments)
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if command != "judge":  # it changes nothing, and nobody waits for it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        COMMANDS[command](*arguments)
+    except OSError as error:
+        sys.exit(f"guard.py {command}: {error}")

@@ -17,8 +17,10 @@ import sys
 PROGRAM = "usr/bin/update-routes"
 BASE = "/etc/mwan/nftables.conf"
 KEPT = "/var/lib/mwan-deploy/mwan.deb"  # what has been installed last
-DEFINE = re.compile(r"^define MANAGEMENT = .*$", re.M)
+DEFINE = re.compile(r"^define MANAGEMENT = (\{[^}]*\}|.*)$", re.M)
 CERTIFICATES = ["ca.pem", "client.pem", "private.pem"]
+UNITS = "/etc/systemd/system"
+SERVICES = ["nftables.service", "systemd-networkd.service", "networkd-dispatcher.service", "mwan-health.service"]
 # What begins a new part of /etc/network/interfaces.
 KEYWORD = re.compile(r"\s*(iface|mapping|auto|allow-\S+|no-auto-down|no-scripts|rename|source|source-directory)\b")
 
@@ -72,6 +74,13 @@ def fetch_libraries(deb, work, folder):
             sys.exit(f"can't get {' '.join(missing)}, without which mwan can't check its configuration: {done.stderr.strip()}")
     for library in glob.glob(f"{cache}/*.deb"):
         unpack(library, folder)
+
+
+def refuse_masked():
+    """What somebody has masked can't be started, and is not unmasked behind his back."""
+    masked = [unit for unit in SERVICES if os.path.realpath(f"{UNITS}/{unit}") == "/dev/null"]
+    if masked:
+        sys.exit(f"masked on this router: `systemctl unmask {' '.join(masked)}` there lets a deploy start it")
 
 
 # ---- mwan.conf ----
@@ -144,9 +153,8 @@ def without(text, names):
                 others = [word for word in words[1:] if word not in names]
                 if others != words[1:]:
                     line = " ".join([words[0], *others]) + "\n" if others else ""
-        elif not line.strip() or line.startswith("#"):
-            keep = True
-        if keep:
+        # A comment does not end what it stands in.
+        if keep or not line.strip() or line.lstrip().startswith("#"):
             kept.append(line)
     return "".join(kept)
 
@@ -164,6 +172,7 @@ def interfaces(names):
 
 def main(work):
     site = json.load(sys.stdin)
+    refuse_masked()
     deb, root = f"{work}/mwan.deb", f"{work}/root"
     unpack(deb, root)
     os.makedirs(f"{root}/etc/wpa_supplicant")  # for a check that has nothing installed to compare with
