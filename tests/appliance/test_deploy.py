@@ -256,7 +256,7 @@ def test_a_change_that_kills_a_wan_is_rolled_back(site):
 def test_a_play_that_dies_is_undone(site):
     """Whoever deploys has gone, with the change in force: a good one, but nobody has said so."""
     etc, own, text = site.etc(), site.own(), site.router.read(CONF)
-    site.describe({**WEIGHT, "mwan_deploy_wait: 15\n": "mwan_deploy_wait: 15\nmwan_deploy_guard: 10\n"})
+    site.describe({**WEIGHT, "mwan_deploy_wait: 15\n": "mwan_deploy_wait: 15\nmwan_deploy_guard: 60\n"})
     with site.load():
         play = site.control.start(DEPLOY)
         try:
@@ -265,7 +265,7 @@ def test_a_play_that_dies_is_undone(site):
         finally:
             play.kill()
             play.communicate()
-        wait_until(lambda: site.router.read(CONF) == text, 90, "it is undone")
+        wait_until(lambda: site.router.read(CONF) == text, 120, "it is undone")
     site.is_again(own)
     assert difference(etc, site.etc()) == []
     assert site.router.failed() == []
