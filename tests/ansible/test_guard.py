@@ -95,6 +95,15 @@ def test_keys_that_are_kept_are_roots_alone(etc):
     assert stat.S_IMODE(os.stat(guard.PLACE).st_mode) == 0o700
 
 
+def test_a_step_that_hangs_keeps_nobody_from_undoing_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(guard, "LOCK", f"{tmp_path}/lock")
+    monkeypatch.setattr(guard, "PATIENCE", 0)
+    guard.in_turn("apply")
+    with pytest.raises(SystemExit, match="does not end"):
+        guard.in_turn("save")
+    guard.in_turn("restore")
+
+
 def test_a_wan_that_takes_the_place_of_the_only_one_has_to_carry(monkeypatch):
     carries = {"name": "new", "interface": "eth2", "families": {"ipv4": False, "ipv6": False}}
     monkeypatch.setattr(guard, "probe", lambda: [carries])

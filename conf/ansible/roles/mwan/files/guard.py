@@ -50,6 +50,7 @@ SERVICES = ["nftables.service", "systemd-networkd.service", "networkd-dispatcher
 ENABLED = SERVICES[:2]  # by a deploy; the others by their packages
 FORWARDING = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"]
 GOOD_ROUNDS, PAUSE = 3, 2.0  # networkd takes a moment to break things
+PATIENCE = 120  # seconds with a command that may hang
 STARTED = 20  # seconds after which all has been started that a boot starts
 
 BOOT = f"/etc/systemd/system/{UNIT}-boot.service"
@@ -427,14 +428,28 @@ def confirm():
     shutil.rmtree(PLACE)
 
 
+def in_turn(command):
+    """Waits until no other command is at work. One that hangs, as what it reloads may, keeps nobody from undoing it."""
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + PATIENCE
+    while command != "judge":  # it changes nothing
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                if command == "restore":
+                    return
+                sys.exit("another step of a deploy does not end")
+        time.sleep(0.2)
+
+
 COMMANDS = {"save": save, "apply": apply, "judge": lambda seconds: judge(float(seconds)), "restore": restore, "boot": boot,
             "confirm": confirm}
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if command != "judge":  # it changes nothing, and nobody waits for it
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    in_turn(command)
     try:
         COMMANDS[command](*arguments)
     except OSError as error:
