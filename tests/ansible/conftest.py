@@ -46,17 +46,26 @@ class Description:
 
 
 def play(folder, sites, playbook, *options, inside=""):
-    """Runs a playbook of the tests' for {host: description}, elsewhere than the example's, where there is no network."""
+    """
+    Runs a playbook of the tests' for {host: description}, elsewhere than the example's, where there is no network.
+    Descriptions are in a vault where there is a file `password`.
+    """
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "LC_ALL": "C.UTF-8",
+                   "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_NOCOLOR": "1"}
+    if (folder / "password").exists():
+        environment["ANSIBLE_VAULT_PASSWORD_FILE"] = str(folder / "password")
     (folder / "host_vars").mkdir(exist_ok=True)
     (folder / "inventory").write_text("\n".join(["[mwan]", *sites, ""]), encoding="utf-8")
     for host, site in sites.items():
-        (folder / f"host_vars/{host}.yml").write_text(yaml.safe_dump(site.vars), encoding="utf-8")
+        path = folder / f"host_vars/{host}.yml"
+        path.write_text(yaml.safe_dump(site.vars), encoding="utf-8")
+        if "ANSIBLE_VAULT_PASSWORD_FILE" in environment:
+            subprocess.run(["ansible-vault", "encrypt", path], env=environment, check=True, capture_output=True)
     done = subprocess.run(
         ["unshare", "--mount", "--net", "sh", "-c", inside + 'exec "$@"', "sh", "ansible-playbook",
          "-i", folder / "inventory", REPO / "tests/ansible" / playbook, *options],
-        cwd=folder, env={**os.environ, "ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg"), "LC_ALL": "C.UTF-8",
-                         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        check=False)
     return Done(done.returncode, done.stdout)
 
 

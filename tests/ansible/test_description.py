@@ -65,7 +65,8 @@ def test_missing_certificates_are_named_with_what_brings_them(example):
 
 @pytest.fixture(scope="module")
 def site(example):
-    """The site with a static WAN, other settings, keys, sysctls, and a file that somebody else has written."""
+    """The site in a vault, with a static WAN, other settings, keys, sysctls, and a file that somebody else has written."""
+    (example.folder / "password").write_text("a word\n", encoding="utf-8")
     example.foreign = example.etc / "systemd/network/70-other.network"
     example.foreign.write_text("[Match]\nName=other\n", encoding="utf-8")
     example.wan("webpass").update(dhcp=False, addresses=["136.25.91.242/29"],
@@ -92,6 +93,7 @@ def test_values_become_what_mwan_reads(site):
 
 
 def test_keys_are_roots_alone_and_never_shown(site):
+    assert (site.folder / "host_vars/router.yml").read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT")
     assert site.second.changed > 0
     assert "nobody is to see this" not in site.second.out and "nor this word" not in site.second.out
     assert KEY in site.read("wpa_supplicant/private.pem")
