@@ -25,17 +25,6 @@ static int add(struct diagnosis *diagnosis, struct finding finding, const char *
 	return 0;
 }
 
-int diagnosis_good(struct diagnosis *diagnosis, const char *format, ...)
-{
-	va_list args;
-	int r;
-
-	va_start(args, format);
-	r = add(diagnosis, (struct finding){ .kind = FINDING_GOOD }, NULL, format, args);
-	va_end(args);
-	return r;
-}
-
 int diagnosis_add(struct diagnosis *diagnosis, enum finding_kind kind, const char *fix,
 		  const char *format, ...)
 {

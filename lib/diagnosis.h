@@ -29,8 +29,7 @@ struct diagnosis {
 };
 
 /* Nothing to do is a finding as well: say what was looked at. 0 or -ENOMEM. */
-int diagnosis_good(struct diagnosis *diagnosis, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+#define diagnosis_good(diagnosis, ...) diagnosis_add(diagnosis, FINDING_GOOD, NULL, __VA_ARGS__)
 
 /* `fix` first, for it is short: "`networkctl reload`". 0 or -ENOMEM. */
 int diagnosis_add(struct diagnosis *diagnosis, enum finding_kind kind, const char *fix,

@@ -6,7 +6,7 @@ wrong is broken, found with its fix, and mended by the commands that the fix nam
 import pytest
 
 import dot1x
-from doctor import Doctor
+from doctor import Doctor, edits
 from traffic import wait_until
 
 FLAG, CERTIFICATES = "/run/wpa_supplicant-mwan.authenticated", "/etc/wpa_supplicant"
@@ -64,24 +64,10 @@ def host(shared):
 @pytest.fixture
 def edit(host):
     """edit(FILE, TEXT or None): another text, or no file, until the test is over."""
-    before = {}
-
-    def write(path, text):
-        place = host.router.path(path)
-        before.setdefault(path, place.read_text() if place.exists() else None)
-        if text is None:
-            place.unlink()
-        else:
-            host.router.write(path, text)
-
-    yield write
-    for path, text in before.items():
-        if text is None:
-            host.router.path(path).unlink(missing_ok=True)
-        else:
-            host.router.write(path, text)
+    with edits(host.router) as edit:
+        yield edit
     host.systemctl("daemon-reload")
-    if any(path.startswith((NETWORK, NETWORKD)) for path in before):
+    if any(path.startswith((NETWORK, NETWORKD)) for path in edit.before):
         host.systemctl("restart", "systemd-networkd")
 
 

@@ -15,6 +15,7 @@ from arrivals import Arrivals
 from container import Container
 from lab import REPO, SERVERS4, SERVERS6
 from machine import difference
+from readme import blocks, plain
 from traffic import Load, UdpFlow, close_all, udp_flows, wait_until
 from tree import output
 
@@ -25,12 +26,9 @@ OTHERS = ("/var/lib/dpkg/", "/var/lib/apt/", "/var/lib/systemd/", "/var/cache/",
 FLOWS = 10  # of a family
 
 
-def readme(heading):
-    """The command lines of the first sh blocks under a heading of the README, one list for each."""
-    text = open(f"{REPO}/README.md", encoding="utf-8").read()
-    section = re.search(rf"^## {heading}\n(.*?)^## ", text, re.S | re.M)[1]
-    blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
-    return [[line.removeprefix("sudo ") for line in block.splitlines()] for block in blocks]
+def by_hand():
+    """The README's lines that install the package, and those that start it."""
+    return [[plain(line) for line in block] for block in blocks("Install by hand")[:2]]
 
 
 def debian(release):
@@ -74,12 +72,12 @@ class Bare(Appliance):
 
     def install(self):
         """As the README says."""
-        install = next(line for line in readme("Install on the appliance")[0] if line.startswith("apt "))
+        install = next(line for line in by_hand()[0] if line.startswith("apt "))
         self.router.run("sh", "-c", f"cd {os.path.dirname(os.path.dirname(BUILT))} && {install}")
 
     def first_start(self):
         """As the README says."""
-        for line in readme("Install on the appliance")[1]:
+        for line in by_hand()[1]:
             self.router.run(*line.split())
 
     def state(self):

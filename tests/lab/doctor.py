@@ -2,6 +2,7 @@
 health-check --doctor: its findings, and what their fixes name, run as they stand there.
 """
 
+import contextlib
 import re
 
 TOPIC, KIND, FIX = slice(0, 10), slice(11, 16), "                 fix: "
@@ -58,3 +59,25 @@ class Doctor:
     def follow(self, finding, number=0):
         """Runs a command of the fix, as it stands there."""
         self.machine.run("sh", "-ec", finding.commands()[number])
+
+
+@contextlib.contextmanager
+def edits(machine):
+    """Yields edit(FILE, TEXT or None): another text, or no file, until this ends; edit.before has what was there."""
+    def edit(path, text):
+        place = machine.path(path)
+        edit.before.setdefault(path, place.read_text() if place.exists() else None)
+        put(path, text)
+
+    def put(path, text):
+        if text is None:
+            machine.path(path).unlink(missing_ok=True)
+        else:
+            machine.write(path, text)
+
+    edit.before = {}
+    try:
+        yield edit
+    finally:
+        for path, text in edit.before.items():
+            put(path, text)

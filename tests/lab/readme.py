@@ -4,9 +4,7 @@ import re
 
 from lab import REPO
 
-
 BLOCK = re.compile(r"```sh\n(.*?)```", re.S)
-QUICK_START = "From a bare machine to a working router"
 
 
 def text_of(document):
@@ -14,9 +12,9 @@ def text_of(document):
         return file.read()
 
 
-def lines_of(blocks):
+def lines_of(texts):
     """Without comments."""
-    return [line for line in (line.split("#")[0].strip() for line in "".join(blocks).splitlines()) if line]
+    return [line for line in (line.split("#")[0].strip() for line in "".join(texts).splitlines()) if line]
 
 
 def commands(document="README.md"):
@@ -26,9 +24,15 @@ def commands(document="README.md"):
     return list(dict.fromkeys(lines_of(BLOCK.findall(text)) + inline))
 
 
+def blocks(heading):
+    """The README's sh blocks below a heading, each a list of lines."""
+    section = text_of("README.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [lines_of([block]) for block in BLOCK.findall(section)]
+
+
 def quick_start():
     """The README's way to a deployed router, line by line."""
-    return lines_of(BLOCK.findall(text_of("README.md").partition(f"## {QUICK_START}\n")[2])[:1])
+    return blocks("From a bare machine to a working router")[0]
 
 
 def plain(command):
