@@ -11,7 +11,7 @@ from lab import SERVERS4, SERVERS6
 from web import Web, url
 
 PACE = 5 if "ASAN_OPTIONS" in os.environ else 1  # sanitized, a hundred TLS handshakes a second are too many
-DEADLINE = PACE * (0.3 * 3 + 0.25) + 4
+DEADLINE = PACE * (0.3 * 3 + 0.25 + 4)
 HEALTH = {"interval": f"{PACE * 300}ms", "timeout": f"{PACE * 250}ms", "failure_threshold": 3, "recovery_threshold": 3,
           "ping4": "", "ping6": ""}
 
