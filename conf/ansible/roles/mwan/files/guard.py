@@ -321,7 +321,8 @@ def arm(seconds, *properties):
     if active(f"{UNIT}.timer"):
         run("systemctl", "stop", f"{UNIT}.timer")
     run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", f"--on-active={seconds}",
-        "--timer-property=AccuracySec=1s", *(f"--timer-property={name}" for name in properties), sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
+        *(f"--timer-property={name}" for name in ("AccuracySec=1s", *properties)),
+        sys.executable, f"{PLACE}/guard.py", "restore") or sys.exit("not armed")
 
 
 def disarm():
