@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Completion for mwan's programs, under both of their names. Options are those that the program
 # itself lists, values those that mwan.conf and this machine have now.
 
@@ -32,7 +33,7 @@ _mwan_values()
 	mwan-trace:1:*) printf '%s\n' new show ;;
 	mwan-trace:2:*' new '*) printf '%s\n' boot deploy ;;
 	mwan-trace:2:*' show '*) _mwan_traces ;;
-	wpa-action:2:*' --sync '*) ;;
+	wpa-action:2:*' --sync '* | wpa-action:2:*' --prepare '*) ;;
 	wpa-action:2:*) printf '%s\n' CONNECTED DISCONNECTED ;;
 	wpa-action:1:* | bringup-att-vlan:1:*) ls /sys/class/net ;;
 	esac

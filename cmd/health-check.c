@@ -1,28 +1,199 @@
-/*
- * health-check: probes the WANs and acts on what it finds, or shows what the one that does
- * so has found.
- */
-#include "cli.h"
-#include "config.h"
-#include "daemon.h"
-#include "doctor.h"
-#include "log.h"
-#include "once.h"
-#include "report_show.h"
+// SPDX-License-Identifier: GPL-2.0-or-later
+// health-check: probes the WANs and acts on the verdicts, or shows what the daemon knows.
+// One option chooses the job; daemon/, doctor/, health/ and status/ do it.
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "config/load.h"
+#include "config/version.h"
+#include "daemon/daemon.h"
+#include "doctor/doctor.h"
+#include "doctor/silence.h"
+#include "dot1x/certificate.h"
+#include "dot1x/wpa.h"
+#include "health/once.h"
+#include "kernel/forwarding.h"
+#include "kernel/traffic.h"
+#include "status/show.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 
-enum {
-	DAEMON = 1 << 0,
-	STATUS = 1 << 1,
-	ONCE = 1 << 2,
-	JSON = 1 << 3,
-	METRICS = 1 << 4,
-	WATCH = 1 << 5,
-	DOCTOR = 1 << 6,
-};
+/* In the order of the program's flags. */
+enum { DAEMON = 1, STATUS = 2, ONCE = 4, JSON = 8, METRICS = 16, WATCH = 32, DOCTOR = 64 };
+
+/* While nothing is forwarded, this comes first, whoever has stopped it. */
+static void add_stopped(struct report *report)
+{
+	char *stopped = forwarding_stopped();
+
+	if (!stopped)
+		return;
+	free(report->trouble);
+	report->trouble = stopped;
+	report->unprotected = true;
+}
+
+/* Only where 802.1X is configured, and for who may read its files. */
+static void print_certificates(void)
+{
+	struct certificate_end ends[2];
+	struct certificates found;
+	size_t n = 0;
+
+	if (access(WPA_CONFIG, R_OK) < 0 || !certificates_read(WPA_CONFIG, &found))
+		return;
+	if (found.ca.until)
+		ends[n++] = (struct certificate_end){ found.ca.path, found.ca.until };
+	if (found.client.until)
+		ends[n++] = (struct certificate_end){ found.client.path, found.client.until };
+	report_print_certificate_ends(ends, n, stdout);
+}
+
+static int show(const struct report *report, unsigned flags, struct fault *fault)
+{
+	_cleanup_(traffic_done) struct traffic traffic = {};
+	int r = EXIT_DONE;
+
+	if (flags & METRICS) {
+		r = observe_traffic(report, &traffic, fault);
+		report_print_metrics(report, r < 0 ? NULL : &traffic, stdout);
+		print_certificates();
+	} else if (flags & JSON) {
+		r = report_print_json(report, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
+	} else {
+		struct screen screen = screen_of_stdout();
+
+		report_print_screen(report, clock_us(CLOCK_REALTIME), &screen, stdout);
+	}
+	return r;
+}
+
+static void add_full(struct report *report)
+{
+	if (folder_is_full(STATE_DIR))
+		report_add_trouble(report, "disk",
+				   STATE_DIR " is full, so a reboot forgets what is known now",
+				   "`df -h " STATE_DIR "`");
+}
+
+/* An edit alone changes nothing. */
+static void add_edited(struct report *report, const char *path)
+{
+	if (report->trouble || config_file_is_in_force(path))
+		return;
+	if (access(path, F_OK) < 0)
+		report_add_trouble(report, "mwan.conf",
+				   "gone; what it said stays in force until the "
+				   "next start",
+				   "put it back");
+	else
+		report_add_trouble(report, "mwan.conf", "edited, not in force",
+				   "`systemctl reload mwan-health`");
+}
+
+static int show_known(const char *path, unsigned flags, struct fault *fault)
+{
+	_cleanup_(report_done) struct report report = {};
+	int r = report_read(HEALTH_PATH, &report, fault), shown;
+
+	if (r < 0) {
+		_cleanup_(freep) char *why = forwarding_stopped();
+
+		if (why && !(flags & (JSON | METRICS)))
+			printf("%s\n", why);
+		return silence_explain(r, fault);
+	}
+	r = silence_add(&report, fault);
+	add_edited(&report, path);
+	add_full(&report);
+	add_stopped(&report);
+	/* Before what else may fail: the first words stay. */
+	shown = show(&report, flags, fault);
+	fflush(stdout);
+	if (r < 0 || shown != EXIT_DONE)
+		return r < 0 ? r : shown;
+	return report_has_trouble(&report) ? EXIT_TROUBLE : EXIT_DONE;
+}
+
+static int show_status(const char *path, unsigned flags, struct fault *fault)
+{
+	_cleanup_(freep) char *stopped = forwarding_stopped();
+	int r = show_known(path, flags, fault);
+
+	if (!stopped)
+		return r;
+	log_outcome(r, fault);
+	return EXIT_TROUBLE;
+}
+
+/* Writes a whole screen at a time, in place. */
+static int watch_status(const char *path, unsigned flags)
+{
+	static char room[1 << 16];
+
+	/* A shell that starts us in the background ignores SIGINT for us. */
+	signal(SIGINT, SIG_DFL);
+	setvbuf(stdout, room, _IOFBF, sizeof(room));
+	while (!ferror(stdout)) {
+		struct fault fault = {};
+
+		fputs("\033[H\033[2J", stdout);
+		log_outcome(show_status(path, flags, &fault), &fault);
+		fflush(stdout);
+		sleep(1);
+	}
+	return EXIT_FAILED;
+}
+
+static int show_once(const char *path, unsigned flags, struct fault *fault)
+{
+	_cleanup_(config_done) struct config config = {};
+	_cleanup_(report_done) struct report report = {};
+	int r = config_load(path, &config, fault);
+
+	if (r < 0)
+		return cli_bad_input(r, fault);
+	r = probe_once(&config, &report, fault);
+	if (r < 0)
+		return r;
+	add_stopped(&report);
+	r = show(&report, flags, fault);
+	return r == EXIT_DONE && !report_is_all_up(&report) ? EXIT_FAILED : r;
+}
+
+static int run_daemon(const char *path, struct fault *fault)
+{
+	bool bad_config = false;
+	int r = daemon_run(path, &bad_config, fault);
+
+	return bad_config ? cli_bad_input(r, fault) : r;
+}
+
+static int run(const struct cli *cli, struct fault *fault)
+{
+	switch (cli->flags) {
+	case DAEMON:
+		return run_daemon(cli->config, fault);
+	case STATUS:
+	case STATUS | JSON:
+	case STATUS | METRICS:
+		return show_status(cli->config, cli->flags, fault);
+	case STATUS | WATCH:
+		return watch_status(cli->config, cli->flags);
+	case ONCE:
+	case ONCE | JSON:
+		return show_once(cli->config, cli->flags, fault);
+	case DOCTOR:
+		return doctor_examine(cli->config, cli->verbose);
+	default:
+		return cli_usage(
+			cli,
+			cli->flags ? "these options don't go together"
+				   : "one of --daemon, --status, --once and --doctor is needed",
+			"");
+	}
+}
 
 static const struct cli_program program = {
 	.name = "health-check",
@@ -31,174 +202,20 @@ static const struct cli_program program = {
 	.flags =
 		(const struct cli_flag[]){
 			{ "daemon", "stay in the foreground, probe, and keep the kernel right" },
-			{ "status", "what the daemon knows; exit status 1 if it does not run" },
+			{ "status",
+			  "what the daemon knows; exit status 1: nothing, 4: something is wrong" },
 			{ "once", "probe once, change nothing; exit status 1 if any WAN is down" },
 			{ "json", "with --status or --once: as JSON" },
 			{ "metrics", "with --status: as Prometheus text" },
 			{ "watch", "with --status: refresh until interrupted" },
-			{ "doctor", "look at all that a packet meets, and say what is wrong and "
-				    "how to mend it" },
+			{ "doctor", "check all that a packet meets; say what is wrong and how to "
+				    "repair it; with --verbose, also what is good" },
 			{},
 		},
+	.run = run,
 };
-
-/* ---- --status ---- */
-
-/* In seconds. Below 0: the clock has been set back since. */
-static intmax_t age_of(const struct report *report)
-{
-	return ((intmax_t)clock_us(CLOCK_REALTIME) - (intmax_t)report->time_us) / 1000000;
-}
-
-struct age_text {
-	char s[48];
-};
-
-static struct age_text age_text(const struct report *report)
-{
-	struct age_text text = { "before the clock was set back" };
-
-	if (age_of(report) >= 0)
-		snprintf(text.s, sizeof(text.s), "%jd s ago", age_of(report));
-	return text;
-}
-
-static int print_metrics(const struct report *report)
-{
-	_cleanup_(traffic_done) struct traffic traffic = {};
-	struct fault fault = {};
-	int r = observe_traffic(report, &traffic, &fault);
-
-	log_outcome(r, &fault);
-	report_print_metrics(report, r < 0 ? NULL : &traffic, stdout);
-	return r < 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
-static int show(const struct report *report, unsigned flags)
-{
-	if (flags & METRICS)
-		return print_metrics(report);
-	if (flags & JSON)
-		return report_print_json(report, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
-	report_print_table(report, clock_us(CLOCK_REALTIME), stdout);
-	return EXIT_DONE;
-}
-
-static int show_status(unsigned flags)
-{
-	_cleanup_(report_done) struct report report = {};
-	bool running = daemon_is_running();
-	struct fault fault = {};
-	int r;
-
-	r = report_read(HEALTH_PATH, &report, &fault);
-	if (r == -ENOENT) {
-		log_event(LOG_ERR, "status",
-			  running ? "the daemon has not written %s yet: it waits for its first run"
-				  : "health-check --daemon does not run, and %s is not there: "
-				    "`systemctl start mwan-health`",
-			  HEALTH_PATH);
-		return EXIT_FAILED;
-	}
-	if (r < 0)
-		return log_outcome(r, &fault);
-	r = show(&report, flags);
-	fflush(stdout);
-	if (!running)
-		log_event(LOG_ERR, "status",
-			  "health-check --daemon does not run: this is what it knew %s; "
-			  "`systemctl start mwan-health`",
-			  age_text(&report).s);
-	else if (report_is_stale(&report, clock_us(CLOCK_REALTIME)))
-		log_event(LOG_ERR, "status",
-			  "the daemon runs, but this is what it knew %s: see `systemctl status "
-			  "mwan-health`",
-			  age_text(&report).s);
-	else
-		return r;
-	return EXIT_FAILED;
-}
-
-/* In place: a whole screen at a time, in one write. */
-static int watch_status(unsigned flags)
-{
-	static char room[1 << 16];
-
-	/* Who started us in the background may have it ignored. */
-	signal(SIGINT, SIG_DFL);
-	setvbuf(stdout, room, _IOFBF, sizeof(room));
-	while (!ferror(stdout)) {
-		fputs("\033[H\033[2J", stdout);
-		show_status(flags);
-		fflush(stdout);
-		sleep(1);
-	}
-	return EXIT_FAILED;
-}
-
-/* ---- the others ---- */
-
-static int show_once(const char *path, unsigned flags)
-{
-	_cleanup_(config_done) struct config config = {};
-	_cleanup_(report_done) struct report report = {};
-	struct fault fault = {};
-	int r;
-
-	r = config_load(path, &config, &fault);
-	if (r < 0) {
-		log_outcome(r, &fault);
-		return EXIT_USAGE;
-	}
-	r = probe_once(&config, &report, &fault);
-	if (r < 0)
-		return log_outcome(r, &fault);
-	r = show(&report, flags);
-	return r == EXIT_DONE && !report_is_all_up(&report) ? EXIT_FAILED : r;
-}
-
-static int run_daemon(const char *path)
-{
-	struct fault fault = {};
-	bool bad_config = false;
-	int r = daemon_run(path, &bad_config, &fault);
-
-	log_outcome(r, &fault);
-	return bad_config ? EXIT_USAGE : r;
-}
-
-static int run(const struct cli *cli)
-{
-	switch (cli->flags) {
-	case DAEMON:
-		return run_daemon(cli->config);
-	case STATUS:
-	case STATUS | JSON:
-	case STATUS | METRICS:
-		return show_status(cli->flags);
-	case STATUS | WATCH:
-		return watch_status(cli->flags);
-	case ONCE:
-	case ONCE | JSON:
-		return show_once(cli->config, cli->flags);
-	case DOCTOR:
-		return doctor_examine(cli->config);
-	default:
-		return cli_usage(
-			&program,
-			cli->flags ? "these options don't go together"
-				   : "one of --daemon, --status, --once and --doctor is needed",
-			"");
-	}
-}
 
 int main(int argc, char **argv)
 {
-	struct cli cli;
-	int r;
-
-	r = cli_parse(&program, argc, argv, &cli);
-	if (r == CLI_RUN)
-		r = run(&cli);
-	return cli_exit(r);
+	return cli_main(&program, argc, argv);
 }

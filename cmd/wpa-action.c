@@ -1,127 +1,120 @@
-/*
- * wpa-action: keeps the flag true that says whether the 802.1X port is authenticated. wpa_cli -a
- * runs it at each event, a timer with --sync.
- */
-#include "cli.h"
-#include "config.h"
-#include "dot1x.h"
-#include "dot1x_wan.h"
-#include "fileio.h"
-#include "log.h"
-#include "wpa.h"
+// SPDX-License-Identifier: GPL-2.0-or-later
+// wpa-action: keeps the flag true that says whether the 802.1X port is authenticated.
+// wpa_cli -a runs it at each event, a timer with --sync; both ask wpa_supplicant.
+
+#include "base/child.h"
+#include "base/cli.h"
+#include "base/fileio.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "config/load.h"
+#include "dot1x/attempt.h"
+#include "dot1x/dot1x.h"
+#include "dot1x/wan.h"
+#include "dot1x/wpa.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#define LOCK RUN_DIR "/wpa-action.lock"
 #define SERVICE "wpa-authenticated.service"
 #define BRINGUP "bringup-att-vlan.service"
-
 #define STEP_US 100000
-/* An event comes while wpa_supplicant is about to change its state. */
+/* An event may come before wpa_supplicant has changed its state. */
 #define EVENT_US 1000000
 /* EAP-TLS takes some round trips to a server far away. */
 #define CONFIRM_US 5000000
+#define START_US 5000000
 
-/* wpa_supplicant takes up to two seconds before its first word. */
-#define ANEW_US 5000000
+enum { SYNC = 1 << 0, PREPARE = 1 << 1 };
 
-enum { SYNC = 1 << 0 };
-
-static const struct cli_program program = {
-	.name = "wpa-action",
-	.usage = "INTERFACE EVENT | --sync [INTERFACE]",
-	.summary = "Makes " DOT1X_FLAG " true: there exactly while\n"
-		   "the 802.1X port is authenticated.",
-	.max_arguments = 2,
-	.flags =
-		(const struct cli_flag[]){
-			{ "sync", "look without an event, and mend what keeps the port from it" },
-			{},
-		},
-};
-
-struct port {
+struct action_port {
 	char name[IFNAMSIZ];
 	struct dot1x_carrier carrier;
 	struct wpa_port status;
 	struct dot1x_wans wans;
+	struct dot1x_record record; /* of before, then of now */
 };
 
-/* ---- systemd ---- */
+/* NULL, or why it has failed. */
+static const char *run_program(char *argv[])
+{
+	pid_t pid;
+	int r = child_start(&(struct child){ .argv = argv }, &pid);
+
+	if (r == 0)
+		r = child_wait(pid);
+	return r < 0 ? strerror(-r) : r > 0 ? "see above" : NULL;
+}
 
 static void systemctl(char *verb, char *unit)
 {
 	char *argv[] = { "systemctl", "--no-block", verb, unit, NULL };
-	int status = 0;
-	pid_t pid;
-	int r;
+	const char *why = run_program(argv);
 
-	r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-	if (r == 0 && waitpid(pid, &status, 0) == pid && status == 0)
-		return;
-	/* It is looked at again by the next run. */
-	log_event(LOG_WARNING, "systemctl", "`systemctl %s %s` failed: %s", verb, unit,
-		  r ? strerror(r) : "see above");
+	/* The next run tries again. */
+	if (why)
+		log_event(LOG_WARNING, EVENT_UNIT_FAILED, FIELDS(log_text("unit", unit)),
+			  "`systemctl %s %s` failed: %s", verb, unit, why);
 }
 
-/* ---- the flag ---- */
-
-/* It holds how often the carrier had been lost at that authentication. */
-struct mark {
-	char s[32];
-};
-
-static struct mark mark_of(const struct port *port)
-{
-	struct mark mark;
-
-	snprintf(mark.s, sizeof(mark.s), "%lld\n", port->carrier.losses);
-	return mark;
-}
-
-static bool is_marked(const struct port *port)
+/* The flag has how often the carrier had been lost at that authentication. */
+static bool is_flag_current(const struct action_port *port)
 {
 	_cleanup_(freep) char *text = NULL;
+	char current[32];
 
-	return file_read(DOT1X_FLAG, &text) == 0 && strcmp(text, mark_of(port).s) == 0;
+	snprintf(current, sizeof(current), "%lld\n", port->carrier.losses);
+	return file_read(DOT1X_FLAG, &text) == 0 && strcmp(text, current) == 0;
 }
 
-static int raise_flag(const struct port *port, struct fault *fault)
+static int raise_flag(const struct action_port *port, struct fault *fault)
 {
 	bool new = access(DOT1X_FLAG, F_OK) < 0;
+	char text[32];
 	int r;
 
-	/*
-	 * The path unit starts the service when it is not active. One that is left from before,
-	 * for whatever reason, would be in the way.
-	 */
+	snprintf(text, sizeof(text), "%lld\n", port->carrier.losses);
+	/* The path unit starts the service only if it is not active: stop a stale one. */
 	if (new)
 		systemctl("stop", SERVICE);
-	r = file_write_if_changed(DOT1X_FLAG, mark_of(port).s, fault);
+	r = file_write_if_changed(DOT1X_FLAG, text, fault);
+	if (r == 0)
+		r = dot1x_record_remove(fault);
 	if (r == 0 && new)
-		log_event(LOG_NOTICE, "authenticated", "port=%s is authenticated", port->name);
+		log_event(LOG_NOTICE, EVENT_AUTHENTICATED, FIELDS(log_text("port", port->name)),
+			  "%s is authenticated", port->name);
 	return r;
 }
 
-static int lower_flag(const struct port *port, const struct fault *why, struct fault *fault)
+/* Keeps why, for the other programs. Returns whether that is new. */
+static bool note_why(struct action_port *port, const struct fault *why)
 {
-	if (unlink(DOT1X_FLAG) < 0) {
-		log_event(LOG_DEBUG, "not-authenticated", "%s", why->text);
-		return errno == ENOENT ? 0 : fault_set(fault, -errno, "%s: %m", DOT1X_FLAG);
-	}
-	log_event(LOG_WARNING, "not-authenticated", "port=%s is no longer authenticated: %s",
-		  port->name, why->text);
-	systemctl("stop", SERVICE);
+	bool new = strcmp(port->record.why.text, why->text) != 0;
+	struct fault fault = {};
+
+	memcpy(port->record.port, port->name, sizeof(port->record.port));
+	port->record.why = *why;
+	log_outcome(dot1x_record_write(&port->record, &fault), &fault);
+	return new;
+}
+
+static int lower_flag(struct action_port *port, const struct fault *why, struct fault *fault)
+{
+	bool new = note_why(port, why), flagged = unlink(DOT1X_FLAG) == 0;
+
+	if (!flagged && errno != ENOENT)
+		return fault_set(fault, -errno, "%s: %m", DOT1X_FLAG);
+	log_event(flagged || new ? LOG_WARNING : LOG_DEBUG, EVENT_NOT_AUTHENTICATED,
+		  FIELDS(log_text("port", port->name)), "%s is %s authenticated: %s", port->name,
+		  flagged ? "no longer" : "not", why->text);
+	if (flagged)
+		systemctl("stop", SERVICE);
 	return 0;
 }
 
-/* ---- the port ---- */
-
-/* Looks until the port's state is none of two, or for so long. */
-static void wait_while(struct port *port, const char *pae, const char *other, int timeout_us)
+/* Waits until the port's PAE state is neither of the two, or until the time is over. */
+static void wait_while(struct action_port *port, const char *pae, const char *other, int timeout_us)
 {
 	for (int waited = 0; waited < timeout_us; waited += STEP_US) {
 		if (strcmp(port->status.pae, pae) != 0 && strcmp(port->status.pae, other) != 0)
@@ -132,16 +125,26 @@ static void wait_while(struct port *port, const char *pae, const char *other, in
 	}
 }
 
+/* At boot, it may be just about to answer. */
+static void wait_for_supplicant(struct action_port *port)
+{
+	uint64_t end_us = clock_us(CLOCK_MONOTONIC) + START_US;
+
+	while (wpa_port_look(port->name, &port->status) < 0 && clock_us(CLOCK_MONOTONIC) < end_us)
+		usleep(STEP_US);
+}
+
 /*
- * Asks the authenticator, which may have forgotten us without a word. While it answers, the port
+ * Asks the authenticator, which may have forgotten us silently. As long as it answers, the port
  * stays authorized at both ends.
  */
-static bool confirm(struct port *port)
+static bool confirm(struct action_port *port)
 {
 	char before[sizeof(port->status.session)], answer[64];
 
 	memcpy(before, port->status.session, sizeof(before));
-	log_event(LOG_DEBUG, "confirm", "%s: the authenticator is asked", port->name);
+	log_event(LOG_DEBUG, EVENT_DOT1X, FIELDS(log_text("port", port->name)),
+		  "%s: asking the authenticator", port->name);
 	if (wpa_ask(port->name, "REAUTHENTICATE", answer, sizeof(answer)) < 0)
 		return false;
 	for (int waited = 0; waited < CONFIRM_US; waited += STEP_US) {
@@ -154,115 +157,131 @@ static bool confirm(struct port *port)
 	return false;
 }
 
-/*
- * Whatever it waits for: for a minute after a refusal or silence, and for ever, for a passphrase,
- * where certificates were missing. What comes of it is waited for here, as wpa_cli tells of no
- * success after a failure that it has not told of, and it tells of none.
- */
-static bool begin_anew(struct port *port)
+/* With --sync: does what is in our hands. Returns whether the port is authenticated. */
+static bool repair(struct action_port *port, bool authorized, struct fault *why)
 {
-	char answer[64];
-
-	log_event(LOG_DEBUG, "anew", "%s: authentication begins anew", port->name);
-	if (wpa_ask(port->name, "REASSOCIATE", answer, sizeof(answer)) < 0 ||
-	    wpa_port_look(port->name, &port->status) < 0)
-		return false;
-	wait_while(port, "CONNECTING", "AUTHENTICATING", ANEW_US);
-	return port->status.authorized;
-}
-
-/* With --sync: as far as it is in our hands. */
-static bool mend(struct port *port, bool authorized, struct fault *why)
-{
-	/* Nobody to ask. */
+	/* Nobody answers. */
 	if (!port->carrier.on || !port->status.state[0])
 		return false;
-	if (authorized && is_marked(port) && !port->wans.silent)
+	if (authorized && is_flag_current(port) && !port->wans.silent)
 		return true;
 	if (authorized && confirm(port))
 		return true;
-	fault_set(why, 0, "%s: the authenticator does not confirm that the port is authorized",
-		  port->name);
-	return begin_anew(port);
+	*why = (struct fault){};
+	return dot1x_authenticate(port->name, &port->carrier, &port->status, &port->record, why) ==
+	       0;
 }
 
-static bool is_authenticated(struct port *port, const char *event, struct fault *why)
+static bool is_authenticated(struct action_port *port, const char *event, struct fault *why)
 {
 	bool authorized = false;
 
-	if (!event && wpa_port_look(port->name, &port->status) == 0)
+	if (!event) {
+		wait_for_supplicant(port);
 		wait_while(port, "AUTHENTICATING", "AUTHENTICATING", CONFIRM_US);
+	}
 	for (int waited = 0; waited <= EVENT_US; waited += STEP_US) {
 		*why = (struct fault){};
-		authorized = dot1x_check(port->name, &port->carrier, &port->status, why) == 0;
+		authorized = dot1x_check(port->name, &port->carrier, &port->status, NULL, why) == 0;
 		if (!event || authorized == (strcmp(event, "CONNECTED") == 0))
 			break;
 		usleep(STEP_US);
 	}
-	return event ? authorized : mend(port, authorized, why);
+	return event ? authorized : repair(port, authorized, why);
 }
 
-/* ---- the program ---- */
-
-/* The flag is true also where mwan.conf can't be used: then nothing is known of the WANs. */
-static void look_at_wans(const char *path, struct port *port)
+/* The flag has to be true also when mwan.conf can't be used: then we know no WANs. */
+static void look_at_wans(const char *path, struct action_port *port)
 {
 	_cleanup_(config_done) struct config config = {};
 	struct fault fault = {};
 	int r = config_load(path, &config, &fault);
 
 	if (r == 0) {
-		log_debug_file(config.debug_logging ? DEBUG_LOG_PATH : NULL);
+		log_debug_file(config.debug_logging);
 		r = dot1x_wans_look(&config, port->name, &port->wans, &fault);
 	}
 	if (r < 0)
-		log_event(LOG_DEBUG, "wans", "%s", fault.text);
+		log_event(LOG_DEBUG, EVENT_DOT1X, FIELDS(log_text("port", port->name)), "%s",
+			  fault.text);
 }
 
-static int keep_true(struct port *port, const char *event, struct fault *fault)
+static int keep_true(struct action_port *port, const char *event, struct fault *fault)
 {
-	_cleanup_(closep) int lock = file_lock(LOCK, true, fault);
+	_cleanup_(closep) int lock = file_lock(DOT1X_LOCK, true, fault);
 	struct fault why = {};
 	bool flagged;
 	int r;
 
 	if (lock < 0)
 		return lock;
+	if (!dot1x_record_read(&port->record))
+		port->record = (struct dot1x_record){};
 	flagged = access(DOT1X_FLAG, F_OK) == 0;
 	if (!is_authenticated(port, event, &why))
 		return lower_flag(port, &why, fault);
 	r = raise_flag(port, fault);
-	/* A flag that is new starts it by itself. */
+	/* A new flag starts it through the path unit. */
 	if (r == 0 && flagged && port->wans.leaseless)
 		systemctl("start", BRINGUP);
 	return r;
 }
 
-static int run(const struct cli *cli)
+/*
+ * wpa_supplicant brings the port up, often before networkd has seen it. Only EAPOL belongs on a
+ * port whose VLAN is the WAN. Where the port is the WAN itself, networkd needs its link-local
+ * address, and nobody else would switch it on again.
+ */
+static int prepare(const char *path, char *port, struct fault *fault)
 {
-	bool sync = cli->flags & SYNC;
-	struct port port = {};
-	struct fault fault = {};
+	char *argv[] = { "ip", "link", "set", "dev", port, "addrgenmode", "none", NULL };
+	_cleanup_(config_done) struct config config = {};
+	const char *why;
+	int r = config_load(path, &config, fault);
+
+	if (r < 0)
+		return cli_bad_input(r, fault);
+	for (size_t i = 0; i < config.n_wans; i++)
+		if (strcmp(config.wans[i].interface, port) == 0)
+			return 0;
+	why = run_program(argv);
+	return why ? fault_set(fault, -EIO, "%s keeps a link-local address: %s", port, why) : 0;
+}
+
+static int run(const struct cli *cli, struct fault *fault)
+{
+	bool sync = cli->flags & SYNC, early = cli->flags & PREPARE;
+	struct action_port port = {};
 	int r;
 
-	if (sync ? cli->n_arguments > 1 : cli->n_arguments != 2)
-		return cli_usage(&program, "INTERFACE EVENT, or --sync [INTERFACE], is needed", "");
-	r = dot1x_port(cli->n_arguments ? cli->arguments[0] : NULL, port.name, &fault);
-	if (r < 0) {
-		log_outcome(r, &fault);
-		return EXIT_USAGE;
-	}
+	if ((sync && early) || (sync || early ? cli->n_arguments > 1 : cli->n_arguments != 2))
+		return cli_usage(cli, "INTERFACE EVENT, --sync or --prepare is needed", "");
+	r = dot1x_port(cli->n_arguments ? cli->arguments[0] : NULL, port.name, fault);
+	if (r < 0)
+		return cli_bad_input(r, fault);
+	if (early)
+		return prepare(cli->config, port.name, fault);
 	look_at_wans(cli->config, &port);
-	return log_outcome(keep_true(&port, sync ? NULL : cli->arguments[1], &fault), &fault);
+	return keep_true(&port, sync ? NULL : cli->arguments[1], fault);
 }
+
+static const struct cli_program program = {
+	.name = "wpa-action",
+	.usage = "INTERFACE EVENT | --sync [INTERFACE] | --prepare [INTERFACE]",
+	.summary = "Makes " DOT1X_FLAG " true: there exactly while\n"
+		   "the 802.1X port is authenticated.",
+	.max_arguments = 2,
+	.flags =
+		(const struct cli_flag[]){
+			{ "sync",
+			  "look without an event, and repair what keeps it unauthenticated" },
+			{ "prepare", "before wpa_supplicant: no IPv6 on a port that is no WAN" },
+			{},
+		},
+	.run = run,
+};
 
 int main(int argc, char **argv)
 {
-	struct cli cli;
-	int r;
-
-	r = cli_parse(&program, argc, argv, &cli);
-	if (r == CLI_RUN)
-		r = run(&cli);
-	return cli_exit(r);
+	return cli_main(&program, argc, argv);
 }

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 What becomes of a site's description, without a router: in an /etc of its own. A play takes its seconds, so that tests
 share them. As root, with mwan built:
@@ -64,7 +65,7 @@ def play(folder, sites, playbook, *options, inside=""):
     done = subprocess.run(
         ["unshare", "--mount", "--net", "sh", "-c", inside + 'exec "$@"', "sh", "ansible-playbook",
          "-i", folder / "inventory", REPO / "tests/ansible" / playbook, *options],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
         check=False)
     return Done(done.returncode, done.stdout)
 

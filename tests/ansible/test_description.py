@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A site's description: what is made of it, and what is wrong with it, in words that name the variable."""
 
 import configparser
@@ -8,6 +9,7 @@ import pytest
 
 import look
 from conftest import REPO, Description, Site, play, settings
+from networkd import Networkd
 
 LONG = [f"192.0.2.{number}" for number in range(100, 116)]  # more than a line of mwan.conf may have
 KEY = "-----BEGIN PRIVATE KEY-----\nnobody is to see this\n-----END PRIVATE KEY-----"
@@ -53,6 +55,18 @@ def test_mwan_conf_is_that_of_the_example(example):
 def test_8021x_is_that_of_the_example(example):
     for name in ("wpa_supplicant/mwan.conf", "default/mwan"):
         assert settings(example.etc / name) == settings(REPO / "conf" / name)
+
+
+def test_8021x_without_a_vlan(tmp_path):
+    site = Site(tmp_path)
+    att = site.wan("att")
+    att["interface"] = att.pop("port")
+    del att["vlan"]
+    site.write()
+    links = site.links()
+    assert "DOT1X_INTERFACE=enatt0" in site.read("default/mwan").splitlines()
+    assert {"MACAddress=00:11:22:33:44:55", "DHCP=yes", "LinkLocalAddressing=ipv6"} <= set(links["40-enatt0.network"])
+    assert not {"30-enatt0.network", "11-enatt0.3242.netdev"} & set(links)
 
 
 def test_loading_debians_ruleset_loads_mwans_as_well(example):
@@ -119,6 +133,84 @@ def test_what_is_no_longer_described_goes_and_what_others_have_written_stays(sit
     assert site.links() == {name: lines for name, lines in before.items() if "enwebpass0" not in name}
 
 
+# Sites of other kinds, as networkd itself reads them
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Two cards to OPNsense, a WAN that is point-to-point, one with settings of its own, and the original's variable."""
+    site = Site(tmp_path_factory.mktemp("odd"))
+    del site.vars["mwan_lan"]["mac"]
+    site.vars["mwan_lan"]["bridge"] = [{"interface": "enlan0"}, {"interface": "enlan1", "mac": "02:00:5e:10:00:07"}]
+    site.wan("webpass").update(
+        dhcp=False, routes=[{"to": "0.0.0.0/0"}, {"to": "203.0.113.0/24", "via": "192.0.2.2"}],
+        networkd={"Address": [{"Address": "192.0.2.1/32", "Peer": "192.0.2.2/32"}, {"Address": "192.0.2.7/32"}],
+                  "Link": {"MTUBytes": 1492}})
+    site.wan("att")["networkd"] = {
+        "DHCPv4": {"ClientIdentifier": "duid", "DUIDType": "link-layer", "RequestOptions": [120, 121]},
+        "DHCPv6": {"UseAddress": False, "DUIDType": "vendor", "DUIDRawData": "00:00:ab:11"},
+        "IPv6AcceptRA": {"DHCPv6Client": True}}
+    site.vars["mwan_management"]["networkd"] = {"Network": {"DNS": ["192.0.2.53", "2001:db8::53"]}}
+    del site.vars["mwan_settings"]["mwan"]
+    site.vars["mwan_debug_logging"] = True
+    site.vars["mwan_dot1x"]["global"] = {"openssl_ciphers": "DEFAULT@SECLEVEL=0"}
+    site.write()
+    return site
+
+
+def test_networkd_makes_of_it_what_is_described(odd):
+    with Networkd(odd.etc, ["enmgmt0", "enlan0", "enlan1", "enatt0", "enwebpass0"]) as networkd:
+        def masters():
+            return {networkd.link(card).get("master") for card in ("enlan0", "enlan1")}
+
+        def routes():
+            return {(route["dst"], route.get("gateway"), route.get("metric"))
+                    for route in networkd.ip("-4", "route", "show", "dev", "enwebpass0")}
+        networkd.wait(lambda: masters() == {"enmwanbr0"})
+        networkd.wait(lambda: {("default", None, 200), ("203.0.113.0/24", "192.0.2.2", 200)} <= routes())
+        assert networkd.link("enwebpass0")["mtu"] == 1492
+        addresses = networkd.ip("-4", "address", "show", "dev", "enwebpass0")[0]["addr_info"]
+        assert {(one["local"], one.get("address")) for one in addresses} == {("192.0.2.1", "192.0.2.2"), ("192.0.2.7", None)}
+        networkd.wait(lambda: "10.250.250.1" in str(networkd.ip("-4", "address", "show", "dev", "enmwanbr0")))
+    # Debian 12's networkd does not know this one.
+    assert [line for line in networkd.said if "'SendRelease' in section [DHCPv6]" not in line] == []
+
+
+def test_what_is_described_for_networkd_wins(odd):
+    """It stands behind what a deploy writes by itself; of two values, networkd takes the second."""
+    lines = odd.links()["40-enatt0.3242.network"]
+    for first, second in (("ClientIdentifier=mac", "ClientIdentifier=duid"), ("DHCPv6Client=always", "DHCPv6Client=yes")):
+        assert lines.index(first) < lines.index(second)
+    assert lines.index("UseAddress=no") > len(lines) - lines[::-1].index("[DHCPv6]") > lines.index("[DHCPv6]") + 1
+    assert lines.count("RequestOptions=120") == lines.count("RequestOptions=121") == 1
+
+
+def test_networkd_says_which_key_it_does_not_know(odd, tmp_path):
+    """What the two tests before rely on."""
+    folder = tmp_path / "systemd/network"
+    folder.mkdir(parents=True)
+    (folder / "40-x.network").write_text("[Match]\nName=x\n\n[DHCPv6]\nUseAdress=no\n", encoding="utf-8")
+    with Networkd(tmp_path, ["x"]) as networkd:
+        networkd.wait(lambda: networkd.link("x").get("operstate") == "UP")
+    assert len(networkd.said) == 1 and "UseAdress" in networkd.said[0]
+
+
+def test_the_originals_variable_switches_the_debug_log_on(odd):
+    assert config(odd.etc / "mwan/mwan.conf")["mwan"] == {"debug_logging": "yes"}
+
+
+def test_keys_of_wpa_supplicant_outside_of_the_network(odd):
+    text = odd.read("wpa_supplicant/mwan.conf")
+    assert "\nopenssl_ciphers=DEFAULT@SECLEVEL=0\n" in text.partition("network={")[0]
+
+
+def test_a_bridge_that_is_no_longer_described_goes(odd):
+    del odd.vars["mwan_lan"]["bridge"]
+    odd.vars["mwan_lan"]["mac"] = "02:00:5e:10:00:03"
+    odd.write()
+    assert not [name for name in odd.links() if "enlan" in name or name == "11-enmwanbr0.netdev"]
+
+
 # What is wrong with it: each a host of one play
 
 
@@ -151,6 +243,13 @@ BROKEN = {
     "mwan_dot1x has to have identity": lambda site: site.vars["mwan_dot1x"].pop("identity"),
     "mwan_map4: 10.250.250.3: no WAN of mwan_wans is called monkeybrains":
         lambda site: site.vars["mwan_map4"]["10.250.250.3"].update(monkeybrains="192.0.2.3"),
+    "enwebpass0: networkd: {section: {key: value}}, or a list of such sections: Use Address": changed(
+        "webpass", networkd={"DHCPv6": {"Use Address": False}}),
+    "enwebpass0: networkd: {section: {key: value}}, or a list of such sections: 1492": changed("webpass", networkd={"Link": 1492}),
+    "mwan_lan: a bridge has no card of its own": lambda site: site.vars["mwan_lan"].update(bridge=[{"interface": "enlan0"}]),
+    "mwan_debug_logging: mwan_settings.mwan has debug_logging, too": lambda site: site.vars.update(mwan_debug_logging=False),
+    "mwan_dot1x.global: a value has a line break":
+        lambda site: site.vars["mwan_dot1x"].update({"global": {"openssl_ciphers": "a\nb=c"}}),
     "mwan_settings.balnce": lambda site: site.vars["mwan_settings"].update(balnce={}),
 }
 NAMES = {said: f"broken{number}" for number, said in enumerate(BROKEN)}

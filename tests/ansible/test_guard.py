@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What a deploy keeps of the files that were there, and puts back: in a folder, where no service runs."""
 
 import os

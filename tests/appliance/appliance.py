@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The lab with the appliance in the router's place, and providers that have to be
 asked for everything. What the lab can ask and measure works here as well.
@@ -18,6 +19,7 @@ In mwan.conf, prefix6 is auto: the live delegation counts.
 
 import glob
 import os
+from pathlib import Path
 
 import dot1x
 import provider
@@ -26,6 +28,7 @@ import wans as wan
 from arrivals import Arrivals
 from container import Container
 from lab import REPO, Lab
+from traffic import PATIENCE
 from tree import output
 
 NETWORK = f"{REPO}/conf/systemd-network"
@@ -58,7 +61,7 @@ class Appliance(Lab):
     """Everything is in place when the constructor returns, and the router is off."""
 
     def __init__(self, wans=None, dot1x=False, **config):
-        self.dot1x = dot1x  # whether a WAN with a parent port is behind 802.1X
+        self.dot1x = dot1x  # whether the WAN on enatt0, or on a VLAN of it, is behind 802.1X
         super().__init__(original() if wans is None else wans, destdir="", **config)
 
     # Construction
@@ -67,23 +70,28 @@ class Appliance(Lab):
         router = Container(layers()["router"])
         try:
             # A container's links have their names, and its VLAN is no VLAN.
-            for file in sorted(glob.glob(f"{NETWORK}/*.network")):
-                with open(file, encoding="utf-8") as text:
-                    router.write(f"/etc/systemd/network/{os.path.basename(file)}", text.read())
+            for name, text in self.network_files().items():
+                router.write(f"/etc/systemd/network/{name}", text)
         except BaseException:
             router.close()
             raise
         return router
 
+    @staticmethod
+    def network_files():
+        """{name: text}: the .network files that the router has at first."""
+        return {os.path.basename(file): Path(file).read_text(encoding="utf-8")
+                for file in sorted(glob.glob(f"{NETWORK}/*.network"))}
+
     def _make_isp(self, description):
-        return provider.Provider(description, layers()["isp"])
+        return provider.Provider(description, layers()["isp"], self.dot1x and description.interface == dot1x.PORT)
 
     def _router_setup(self):
         return []
 
     def _begin(self):
         for isp in self.isps:
-            if self.dot1x and isp.parent:
+            if self.dot1x and isp.outer == dot1x.PORT:
                 dot1x.equip(self.router)
                 isp.guard()
             isp.start()
@@ -106,7 +114,7 @@ class Appliance(Lab):
             if isp.unplugged:
                 self.unplug(isp.wan.name)
 
-    def up(self, seconds=60, carries=None):
+    def up(self, carries=None, seconds=PATIENCE):
         """Boots if need be, and waits until each WAN carries what it can; returns the Arrivals."""
         if not self.router.leader:
             self.boot()

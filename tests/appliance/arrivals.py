@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 When traffic arrives: a LAN client opens new flows all the time, in both
 families, and the first answer over each WAN is noted.
 
     with Arrivals(lab) as arrivals:
         lab.boot()
-        arrivals.wait(60)               until all WANs have carried both families
+        arrivals.wait()                 until all WANs have carried both families
     print(arrivals.first)               {("att", 4): seconds since boot, …}
 """
 
@@ -13,9 +14,9 @@ import threading
 import time
 
 from lab import SERVERS4, SERVERS6
-from traffic import UdpFlow, wait_until
+from traffic import PATIENCE, UdpFlow, wait_until
 
-ROUNDS, ATTEMPTS, PATIENCE = 20, 2, 1.0  # rounds a second, new flows of a family in each, seconds for an answer
+ROUNDS, ATTEMPTS, ANSWER = 20, 2, 1.0  # rounds a second, new flows of a family in each, seconds for an answer
 
 
 def text(first):
@@ -43,7 +44,7 @@ class Arrivals(threading.Thread):
                     flow = UdpFlow(self.lab.client, servers[number % len(servers)])
                     flow.send()
                     poll.register(flow.sock, select.POLLIN)
-                    waiting[flow.sock.fileno()] = (flow, time.monotonic() + PATIENCE)
+                    waiting[flow.sock.fileno()] = (flow, time.monotonic() + ANSWER)
             deadline = time.monotonic() + 1 / ROUNDS
             while (left := deadline - time.monotonic()) > 0:
                 for fd, _ in poll.poll(left * 1000):
@@ -66,10 +67,10 @@ class Arrivals(threading.Thread):
             family = 6 if ":" in answer.source else 4
             self.first.setdefault((one.name, family), time.monotonic() - (self.lab.router.begin or self.begin))
 
-    def wait(self, seconds):
+    def wait(self, seconds=PATIENCE):
         """Until all that it waits for has been seen; returns `first`."""
         try:
-            wait_until(lambda: self.carries <= self.first.keys(), seconds, "traffic over every WAN")
+            wait_until(lambda: self.lab.router.alive() and self.carries <= self.first.keys(), "traffic over every WAN", seconds)
         except TimeoutError:
             missing = sorted(self.carries - self.first.keys())
             raise TimeoutError(f"not within {seconds} s: {missing}; seen: {self.first}\n"

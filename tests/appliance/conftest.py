@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The appliance, booted. As root, with a package for Debian 13:
 
@@ -21,7 +22,11 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lab"))
 
 import appliance as laboratory  # noqa: E402
+from afresh import pytest_runtest_makereport  # noqa: E402, F401
 from lab import made_by  # noqa: E402
+
+# Workers take files in order: none is left alone with a long one at the end, or behind the longest.
+LONGEST = ["test_deploy", "test_boot_again", "test_boot", "test_doctor", "test_dot1x", "test_package"]
 
 
 def pytest_sessionstart(session):
@@ -31,6 +36,10 @@ def pytest_sessionstart(session):
         laboratory.package()
     except FileNotFoundError as error:
         pytest.exit(f"tests/appliance: {error}", returncode=1)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The appliance: Debian 13 with mwan's package, booted in systemd-nspawn, in a
 network namespace whose interfaces are there before it boots.
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from machine import Machine
 from netns import Namespace
-from traffic import wait_until
+from traffic import PATIENCE, wait_until
 from tree import ROOT, Tree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -70,33 +71,42 @@ class Container(Machine):
                             f"--network-namespace-path={self.netns_path()}", *args),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         procs = Path(f"/proc/{self.process.pid}/root/sys/fs/cgroup/{name}/payload/init.scope/cgroup.procs")
-        wait_until(lambda: self._leader(procs), 20, "PID 1 of the container")
+        wait_until(lambda: self._leader(procs), "PID 1 of the container")
 
     def netns_path(self):
         return f"/proc/{os.getpid()}/fd/{self.fd}"
 
     def _leader(self, procs):
-        if self.process.poll() is not None:
-            raise RuntimeError(f"systemd-nspawn: {self.process.stdout.read().decode()}")
+        self.alive()
         try:
             self.leader = int(procs.read_text().split()[0])
         except (OSError, IndexError):
             return False
         return True
 
-    def booted(self, seconds=60):
+    def alive(self):
+        """True, or an error with what it said: whoever waits for a machine that has ended waits in vain."""
+        if self.process and self.process.poll() is not None:
+            raise RuntimeError(f"{self.name}: exit {self.process.returncode}\n{self.said()}")
+        return True
+
+    def said(self):
+        """What a container that has ended has written on its console."""
+        return self.process.stdout.read().decode(errors="replace")
+
+    def booted(self, seconds=PATIENCE):
         """Waits until systemd has started all; returns "running" or "degraded"."""
         def state():
             found = self.run("systemctl", "is-system-running", check=False).out.strip()
             return found if found in ("running", "degraded") else None
-        return wait_until(state, seconds, "systemd started everything")
+        return wait_until(state, "systemd started everything", seconds)
 
     def kill(self):
         """Power off, at once and without a word to anybody."""
         if self.process:
             self.process.stdin.close()
             self.process.stdout.read()
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
             self.process.stdout.close()
             self.process = self.leader = None
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Where a router is deployed from, and a Debian 13 that nothing has been deployed to yet.
 
@@ -13,24 +14,27 @@ import re
 import shlex
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
+import dot1x
 from appliance import Appliance, package
 from container import Container
 from lab import REPO
-from traffic import SSH, connects, wait_until
-from tree import ROOT, Tree, made, output
+from traffic import PATIENCE, SSH, connects, wait_until
+from tree import ROOT, Tree, made, mirror
 
 ADDRESS, OWN = "192.168.50.1", "192.168.50.10"
 ROUTER = "mwan.example"  # in the example's inventory
 CHECKOUT = "/root/mwan"  # on the control machine
 SITE = f"{CHECKOUT}/conf/ansible"
 PORT = 8000  # of the mirror
+PLAY = 5 * PATIENCE  # a play does many things
 
 # What a Debian 13 VM has that somebody has just installed, and what a mirror has for it.
 BARE = ["systemd", "systemd-sysv", "dbus", "udev", "iproute2", "ifupdown", "openssh-server", "python3",
         "ca-certificates", "procps", "kmod"]
 MORE = ["nftables", "networkd-dispatcher", "wpasupplicant", "conntrack", "logrotate", "python3-apt", "iputils-ping",
-        "libnl-3-200", "libinih1", "libjansson4", "libnftables1", "libcurl4t64"]
+        "libnl-3-200", "libnl-route-3-200", "libinih1", "libjansson4", "libnftables1", "libcurl4t64", "libcares2"]
 # What plays; tests/appliance/test_host.py boots it. debootstrap does not find the last one, which a virtual package asks for.
 CONTROL = ["ansible-core", "openssh-client", "systemd", "systemd-sysv", "dbus", "udev", "iproute2", "procps", "python3-cffi-backend"]
 # Of no use in a container, or slow there.
@@ -54,9 +58,12 @@ PASSING = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/ro
 
 
 def trees():
-    """The folders of a fresh machine, of a mirror, and of a control machine; made once."""
-    return (made("bare", *BARE), output(f"{REPO}/tests/tree", "--mirror", "mirror", "trixie", *BARE, *MORE)[0],
-            made("control", *CONTROL))
+    """The folders of a fresh machine, of a mirror, and of a control machine; made once, all at the same time."""
+    with ThreadPoolExecutor() as pool:
+        making = [pool.submit(made, "bare", *BARE), pool.submit(made, "control", *CONTROL),
+                  pool.submit(mirror, "mirror", *BARE, *MORE)]
+        bare, control, packages = (tree.result() for tree in making)
+    return bare, packages, control
 
 
 class Fresh(Appliance):
@@ -83,7 +90,7 @@ class Fresh(Appliance):
             # Nothing is renewed while a test looks whether anything changes.
             isp.lifetimes4 = {"valid-lifetime": 7200, "renew-timer": 3600, "rebind-timer": 5400}
             isp.lifetimes6 = {**isp.lifetimes4, "preferred-lifetime": 6000}
-            if self.dot1x and isp.parent:
+            if self.dot1x and isp.outer == dot1x.PORT:
                 isp.guard()
             isp.start()
 
@@ -114,7 +121,7 @@ class Control:
     """A Debian 13 with ansible, the checkout and a key, whose only network is the management link."""
 
     def __init__(self, lab):
-        _, mirror, control = trees()
+        _, packages, control = trees()
         self.lab, self.space = lab, lab.admin
         self.tree = Tree([control], devices=True)
         self.mirror = None
@@ -123,7 +130,7 @@ class Control:
             # The host's own program and files, in the control machine's network.
             self.mirror = self.space.popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", "/usr/bin/python3", "-m", "http.server", "--bind", OWN,
-                 "--directory", mirror, str(PORT)],
+                 "--directory", packages, str(PORT)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except BaseException:
             self.close()
@@ -165,7 +172,7 @@ class Control:
         return self.space.popen(["setpriv", "--pdeathsig", "KILL", "--", *inside], env=environment, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def run(self, line, folder=SITE, check=True, seconds=180):
+    def run(self, line, folder=SITE, check=True, seconds=PLAY):
         """Runs lines in a shell; returns how it ended. With check, anything but exit 0 is an error."""
         process = self.start(line, folder)
         try:
@@ -183,9 +190,9 @@ class Control:
         """Runs a command on the router, as an administrator does."""
         return self.run(f"ssh root@{ROUTER} {shlex.quote(command)}", check=check)
 
-    def wait(self, seconds=30):
+    def wait(self):
         """Until the router answers to SSH."""
-        wait_until(lambda: connects(self.space, ADDRESS, SSH), seconds, "SSH")
+        wait_until(lambda: connects(self.space, ADDRESS, SSH), "SSH")
 
     def close(self):
         if self.mirror:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 AT&T's authenticator: hostapd on the port, with EAP-TLS against certificates of
 this run's own. What is behind the port is reached while it is authorised.
@@ -10,15 +11,13 @@ this run's own. What is behind the port is reached while it is authorised.
     isp.authenticator.authorised            what the authenticator thinks
 """
 
-import functools
-import os
 import subprocess
-import tempfile
 import threading
 
+from certificates import IDENTITY, usual
 from traffic import wait_until
 
-IDENTITY = "00:11:22:33:44:55"
+PORT = "enatt0"
 SUPPLICANT = f"""\
 ctrl_interface=/run/wpa_supplicant
 eapol_version=2
@@ -37,34 +36,11 @@ network={{
 """
 
 
-@functools.cache
-def certificates():
-    """{"ca.pem": text, …}: an authority, and what server and client have from it. Made once."""
-    with tempfile.TemporaryDirectory() as folder:
-        def openssl(*args):
-            subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
-
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-x509"]
-        openssl("req", *key, "-keyout", "ca-key.pem", "-out", "ca.pem", "-subj", "/CN=Provider",
-                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-        for name, subject, usage in (("server", "/CN=aut.example.net", "serverAuth"),
-                                     ("client", f"/CN={IDENTITY}", "clientAuth")):
-            private = "private" if name == "client" else "server-key"
-            openssl("req", *key, "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-keyout", f"{private}.pem",
-                    "-out", f"{name}.pem", "-subj", subject, "-addext", "basicConstraints=critical,CA:FALSE",
-                    "-addext", f"extendedKeyUsage={usage}", "-addext", "keyUsage=digitalSignature")
-        found = {}
-        for name in os.listdir(folder):
-            with open(f"{folder}/{name}", encoding="ascii") as file:
-                found[name] = file.read()
-        return found
-
-
 def equip(router):
     """Gives a container what its wpa_supplicant needs."""
     router.write("/etc/wpa_supplicant/mwan.conf", SUPPLICANT, 0o600)
     for name in ("ca.pem", "client.pem", "private.pem"):
-        router.write(f"/etc/wpa_supplicant/{name}", certificates()[name], 0o600)
+        router.write(f"/etc/wpa_supplicant/{name}", usual()[name], 0o600)
 
 
 class Authenticator:
@@ -73,6 +49,8 @@ class Authenticator:
     def __init__(self, isp):
         self.isp = isp
         self.welcome = True
+        self.settings = ""  # further lines of hostapd.conf
+        self.files = usual()
         self.authorised = False
         self.lines = []
         self.process = None
@@ -82,7 +60,7 @@ class Authenticator:
         """Returns when it listens."""
         tree = self.isp.tree
         for name in ("ca.pem", "server.pem", "server-key.pem"):
-            tree.write(f"/etc/hostapd/{name}", certificates()[name], 0o600)
+            tree.write(f"/etc/hostapd/{name}", self.files[name], 0o600)
         tree.write("/etc/hostapd/users", "* TLS\n" if self.welcome else '"nobody" TLS\n')
         tree.write("/etc/hostapd/hostapd.conf", """\
 interface=parent
@@ -98,14 +76,14 @@ eap_user_file=/etc/hostapd/users
 ca_cert=/etc/hostapd/ca.pem
 server_cert=/etc/hostapd/server.pem
 private_key=/etc/hostapd/server-key.pem
-""")
+""" + self.settings)
         self.lines = []
         self.process = self.isp.door.popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *tree.chroot("hostapd", "/etc/hostapd/hostapd.conf")],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._listener = threading.Thread(target=self._listen, args=[self.process.stdout], daemon=True)
         self._listener.start()
-        wait_until(self._ready, 10, f"hostapd listens: {self.said()}")
+        wait_until(self._ready, f"hostapd listens: {self.said()}")
         return self
 
     def _ready(self):

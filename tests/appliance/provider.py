@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 A provider as it is: Kea for DHCPv4 and DHCPv6 with prefix delegation, and
 radvd, from a Debian 13 tree, beside the lab's counters at the ingress.
@@ -54,19 +55,23 @@ class Server:
         self.log = f"/var/log/{os.path.basename(args[0])}"
 
     def start(self):
-        """Returns when it is ready to serve."""
+        """Returns when it is ready to serve. Kea never serves a link that had no carrier when it started."""
+        wait_until(lambda: " state UP " in self.isp.command(["ip", "link", "show", "dev", "mwan"]),
+                   f"{self.isp.name}: carrier")
         self.configure()
         with open(self.isp.tree.path(self.log), "wb") as log:
             self.process = self.isp.popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *self.isp.tree.chroot(*self.args)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         if self.ready:
-            wait_until(self._is_ready, 20, f"{self.isp.name}: {self.args[0]} is ready")
+            wait_until(self._is_ready, f"{self.isp.name}: {self.args[0]} is ready")
         return self
 
     def _is_ready(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"{self.isp.name}: {self.args[0]}: exit {self.process.returncode}\n{self.said()}")
+        if "DHCPSRV_NO_SOCKETS_OPEN" in self.said():
+            raise RuntimeError(f"{self.isp.name}: {self.args[0]}: serves nobody\n{self.said()}")
         return self.ready in self.said()
 
     def said(self):
@@ -88,18 +93,21 @@ class Server:
 class Provider(Isp):
     """An ISP that gives what it gives by DHCP and router advertisements."""
 
-    def __init__(self, description, layer):
+    def __init__(self, description, layer, guarded=False):
         super().__init__(description)
         self.tree = Tree([layer], devices=True)
         self.delegates = self.wan.prefix6  # or None
         self.open = True
         self.unplugged = False
-        self.parent = self.wan.interface.partition(".")[0] if "." in self.wan.interface else None
-        self.door = Namespace(f"door-{description.name}")  # where the parent leads
+        self.outer = self.wan.interface.partition(".")[0]  # the link of the router's with a cable
+        self.parent = self.outer if self.outer != self.wan.interface else None
+        self.door = Namespace(f"door-{description.name}")  # where the parent leads, and a port that is guarded
         self.door.nft(DOOR)
+        self.guarded = guarded and not self.parent
         self.lifetimes4 = {"valid-lifetime": 300, "renew-timer": 60, "rebind-timer": 120}
         self.lifetimes6 = {"valid-lifetime": 300, "preferred-lifetime": 200, "renew-timer": 60, "rebind-timer": 120}
         self.router_lifetime = 1800
+        self.unsolicited = True  # it advertises itself also to who has not asked
         self.dhcp4 = Server(self, self._configure4, "DHCP4_STARTED", "kea-dhcp4", "-c", "/etc/kea/kea-dhcp4.conf")
         self.dhcp6 = Server(self, self._configure6, "DHCP6_STARTED", "kea-dhcp6", "-c", "/etc/kea/kea-dhcp6.conf")
         self.ra = Server(self, self._configure_ra, None, "radvd", "--nodaemon", "--logmethod", "stderr")
@@ -131,8 +139,9 @@ class Provider(Isp):
 
     def links(self):
         mark = self.wan.mark
+        peer, space = ("parent", self.door) if self.guarded else ("port", self)
         lines = topology.veth(self.wan.interface, f"02:00:00:00:01:{mark:02x}",
-                              "port", f"02:00:00:00:02:{0x10 + mark:02x}", self)
+                              peer, f"02:00:00:00:02:{0x10 + mark:02x}", space)
         if self.parent:
             lines += topology.veth(self.parent, f"02:00:00:00:01:{0x10 + mark:02x}",
                                    "parent", f"02:00:00:00:02:{0x20 + mark:02x}", self.door)
@@ -143,16 +152,24 @@ class Provider(Isp):
         lines += "link set mwan addrgenmode none\n"
         lines += "link add held type veth peer name holder\nlink set held master mwan up\nlink set holder up\n"
         lines += topology.isp_addresses(self.wan) + topology.isp_uplink(self.wan)
-        self.door.ip("link set parent up\n" if self.parent else "")
+        if self.guarded:
+            self.door.ip("link add gate type bridge mcast_snooping 0\nlink set gate addrgenmode none up\n"
+                         "link add inner type veth peer name outer\nlink set inner master gate up\n")
+            self.door.ip(f"link set outer name port netns {self.path}\n")
+        self.door.ip(self._parent_up())
         return lines + self._attached(), topology.isp_counters(self.wan)
 
     def _attached(self):
-        return f"link set port {'master mwan' if self.open else 'nomaster'} up\n"
+        return f"link set port {'master mwan' if self.open or self.guarded else 'nomaster'} up\n"
+
+    def _parent_up(self):
+        master = f"{'master gate' if self.open else 'nomaster'} " if self.guarded else ""
+        return f"link set parent {master}up\n" if self.parent or self.guarded else ""
 
     def attach(self):
         """Takes new links to the router into use."""
         self.ip(self._attached())
-        self.door.ip("link set parent up\n" if self.parent else "")
+        self.door.ip(self._parent_up())
         if self.authenticator and self.authenticator.process:
             self.authenticator.restart()
 
@@ -160,21 +177,22 @@ class Provider(Isp):
         """Pulls the plug, or puts it back."""
         state = "up" if up else "down"
         self.ip(f"link set port {state}\n")
-        self.door.ip(f"link set parent {state}\n" if self.parent else "")
+        self.door.ip(f"link set parent {state}\n" if self.parent or self.guarded else "")
 
     def leaks(self):
-        return {**super().leaks(), **{f"{source} on {self.parent}": count
-                                      for source, count in leaks(self.door).items()}}
+        found = leaks(self.door) if self.parent else {}
+        return {**super().leaks(), **{f"{source} on {self.parent}": count for source, count in found.items()}}
 
     def gate(self, opened):
         """Whether the provider lets anything through but 802.1X."""
         if opened != self.open:
             self.open = opened
-            with self.entered():
+            space, link = (self.door, "parent") if self.guarded else (self, "port")
+            with space.entered():
                 links = [name for _, name in socket.if_nameindex()]
             # It goes with the router's end; attach() sees to one that comes.
-            if "port" in links:
-                self.ip(self._attached())
+            if link in links:
+                space.ip(self._parent_up() if self.guarded else self._attached())
 
     # What it gives
 
@@ -225,6 +243,7 @@ class Provider(Isp):
         self.tree.write("/etc/radvd.conf", f"""
 interface mwan {{
     AdvSendAdvert on;
+    UnicastOnly {'off' if self.unsolicited else 'on'};
     AdvManagedFlag on;
     AdvOtherConfigFlag on;
     MinRtrAdvInterval 3;

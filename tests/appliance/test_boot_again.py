@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Boots race: many services and events, each time in another order. So once more, and again."""
 
 import statistics

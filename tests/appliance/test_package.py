@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The package on a machine that has nothing of mwan: installed, upgraded, removed, purged, installed again."""
 
 import glob
@@ -15,7 +16,7 @@ from arrivals import Arrivals
 from container import Container
 from lab import REPO, SERVERS4, SERVERS6
 from machine import difference
-from readme import blocks, plain
+from readme import install, plain
 from traffic import Load, UdpFlow, close_all, udp_flows, wait_until
 from tree import output
 
@@ -28,7 +29,8 @@ FLOWS = 10  # of a family
 
 def by_hand():
     """The README's lines that install the package, and those that start it."""
-    return [[plain(line) for line in block] for block in blocks("Install by hand")[:2]]
+    package, _, start, _ = install()
+    return [[plain(line) for line in block] for block in (package, start)]
 
 
 def debian(release):
@@ -37,6 +39,7 @@ def debian(release):
     if release == "trixie":
         return tree
     packages = Path(tree, ".packages").read_text().replace("libcurl4t64", "libcurl4").split()[1:]
+    packages = ["libc-ares2" if name == "libcares2" else name for name in packages]
     return output(f"{REPO}/tests/tree", f"appliance-{release}", release, *packages)[0]
 
 
@@ -51,7 +54,7 @@ class Bare(Appliance):
     def _make_router(self):
         router = Container([debian(self.release)])
         router.write("/etc/machine-id", "6d77616e6d77616e6d77616e6d77616e\n")
-        for unit in ("wpa_supplicant", "systemd-networkd-wait-online", "ssh", "systemd-logind"):
+        for unit in ("wpa_supplicant", "ssh", "systemd-logind"):
             router.path(f"/etc/systemd/system/{unit}.service").symlink_to("/dev/null")
         # There is nowhere to get more from.
         router.write("/etc/apt/apt.conf.d/offline", 'APT::Install-Recommends "false";\n')
@@ -82,7 +85,7 @@ class Bare(Appliance):
 
     def state(self):
         """What of the system others could notice, as lines."""
-        of_a_router = r"net\.ipv[46]\..*(forward|mark|rp_filter|accept_ra )|net\.netfilter\.nf_conntrack_(max|buckets)"
+        of_a_router = r"net\.ipv[46]\..*(forward|mark|rp_filter|arp_ignore|arp_announce|accept_ra )|net\.netfilter\.nf_conntrack_(max|buckets)"
         sysctls = [line for line in self.router.run("sysctl", "--all", check=False).out.splitlines()
                    if re.match(of_a_router, line)]
         assert sysctls
@@ -150,12 +153,13 @@ def test_from_the_first_installation_to_the_purge(bare):
     bare.describe()
     bare.first_start()
     with Arrivals(bare) as arrivals:
-        arrivals.wait(30)
+        arrivals.wait()
     assert bare.active("mwan-health", "nftables") == ["active"] * 2
     assert "permissions" not in router.journal("networkd-dispatcher")
     assert bare.sysctls("net.ipv6.conf.all.forwarding", "net.ipv4.conf.enwebpass0.rp_filter") == ["1", "2"]
 
-    # Removed: what is in the kernel stays there, and so do the flows.
+    # Removed: what is in the kernel stays there, and so do the flows. DHCPv6's addresses are the last to come.
+    wait_until(lambda: all(one.address6 in router.ruleset() for one in bare.wans), "all addresses are known")
     flows = flows_on_both_wans(bare)
     with Load(flows) as load:
         ruleset = router.ruleset()
@@ -184,7 +188,7 @@ def test_from_the_first_installation_to_the_purge(bare):
     bare.describe()
     bare.first_start()
     with Arrivals(bare) as arrivals:
-        arrivals.wait(30)
+        arrivals.wait()
 
 
 def newer(lab, number, change=None):
@@ -224,7 +228,7 @@ def test_upgrades_under_traffic(make_appliance):
         return all(router.unit(unit)["ActiveState"] == "active" for unit in RUNNING)
 
     # wpa-cli-action begins anew when it was too early for wpa_supplicant.
-    wait_until(all_active, 30, "all are active")
+    wait_until(all_active, "all are active")
     edited = router.read(base).replace("define MANAGEMENT", "# This site's.\ndefine MANAGEMENT")
     router.write(base, edited)
     router.write("/etc/default/mwan", "# As ever.\nDOT1X_INTERFACE=enatt0\n")
@@ -239,7 +243,7 @@ def test_upgrades_under_traffic(make_appliance):
             router.run("apt-get", "install", "--yes", *options, file)
         assert not load.lost and not load.moved
         close_all(flows)
-        wait_until(all_active, 20, "all are active")
+        wait_until(all_active, "all are active")
         assert not router.failed()
         assert [router.main_pid(unit) for unit in KEPT] == pids and router.main_pid("mwan-health") != daemon
         assert router.read("/etc/mwan/mwan.conf") == text and "As ever." in router.read("/etc/default/mwan")
@@ -253,7 +257,7 @@ def test_upgrades_under_traffic(make_appliance):
     # Another one is, with the runtime rules.
     def other_base(folder):
         file = folder / base[1:]
-        file.write_text(file.read_text().replace("chain outbound {", "chain other {\n\t}\n\n\tchain outbound {", 1))
+        file.write_text(file.read_text().replace("chain guard {", "chain other {\n\t}\n\n\tchain guard {", 1))
     upgrade(newer(lab, 2, other_base), "-o", "Dpkg::Options::=--force-confnew")
     assert "chain other" in router.ruleset() and "chain witness" not in router.ruleset()
     with UdpFlow(lab.client, SERVERS4[0]) as flow:

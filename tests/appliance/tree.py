@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Debian trees that can be written to: an overlay on tmpfs, in a mount namespace
 that lives as long as something holds it. When this process ends, by whatever
 means, nothing is left behind.
 
-    tree = Tree(["/var/cache/mwan-tests/isp"])
+    tree = Tree([made("isp", "radvd")])
     tree.path("/etc/hostname").write_text("isp\\n")
     tree.chroot("radvd", "--version")       a command line that runs in it
 """
@@ -20,9 +21,14 @@ PLACE = "/mnt"  # where it all is, in the mount namespace
 ROOT = f"{PLACE}/root"
 
 
-def made(name, *packages):
-    """The folder of a Debian 13 tree with packages, made if need be."""
-    return output(f"{REPO}/tests/tree", name, "trixie", *packages)[0]
+def made(name, *packages, suite="trixie"):
+    """The folder of a Debian 13 tree, or of another release's, with packages, made if need be."""
+    return output(f"{REPO}/tests/tree", name, suite, *packages)[0]
+
+
+def mirror(name, *packages):
+    """The folder of a mirror for Debian 13 with packages and all that they need, made if need be."""
+    return output(f"{REPO}/tests/tree", "--mirror", name, "trixie", *packages)[0]
 
 
 def output(*args):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What the benches share: a site in namespaces that die with the script, the
 programs under test, and how figures are laid out."""
 

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Runs a program once and prints what it took.
+// Forks, waits, and asks the kernel for the child's CPU time and peak memory.
+
 /*
- * Runs a program once and prints what it took: wall milliseconds, CPU
- * milliseconds with its children's, and peak memory in KiB. Small itself,
- * because a child's peak starts with its parent's.
- *
  *     clock PROGRAM [ARGUMENT...]
+ *
+ * Prints wall milliseconds, CPU milliseconds with its children's, and peak memory in KiB. It is
+ * small itself, because a child's peak starts with its parent's.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,30 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sends small frames through routers under test and prints what a packet or connection cost.
+// One thread sends, and so pays for routing: over veth the kernel forwards within the send call.
+
 /*
- * Sends small frames through routers under test, a slice through one and then
- * through the next, and prints what a packet (or a TCP connection) cost.
- *
  *     flood -4|-6 MODE ROUNDS PACKETS SITE...
  *
  * A SITE is ROUTER:OUTSIDE:LAN:WAN[,WAN...]: a process in the router's network
- * namespace, one in its neighbours', and the neighbours' interfaces. One thread
- * does it all: over veth the kernel forwards a frame in the context of the send
- * call, so this thread's CPU time is the cost of sending, routing and receiving.
- * The slices are milliseconds, because the machine's speed drifts by the second.
+ * namespace, one in its neighbours', and the neighbours' interfaces. Sites take
+ * turns, in slices of milliseconds: the machine's speed drifts by the second.
  *
  * One line comes out for each round: nanoseconds per packet on each site.
  */
-#include "frame.h"
+#include "port.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,22 +33,12 @@
 #include <unistd.h>
 
 enum {
-	BATCH = 64,
 	FLOWS = 512,
 	WANS_MAX = 64,
 	SITES_MAX = 32,
 	ROUNDS_MAX = 10000,
 	PACKETS_MAX = 65536,
 	FLUSH_EVERY = 8192, /* new flows on one site */
-};
-
-struct port {
-	int ns;	   /* /proc/PID/ns/net */
-	int stats; /* that namespace's /proc/net/dev */
-	int tx;	   /* packet socket that hears nothing */
-	int tap;   /* packet socket that hears everything */
-	int index;
-	char name[IF_NAMESIZE];
 };
 
 struct site {
@@ -70,82 +57,7 @@ struct site {
 
 static struct site *sites[SITES_MAX];
 static int n_sites;
-
-static struct frame batch[BATCH], heard[BATCH];
-static struct iovec iov[BATCH];
-static struct mmsghdr msgs[BATCH];
-
-__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
-{
-	va_list ap;
-	int e = errno;
-
-	va_start(ap, format);
-	fputs("flood: ", stderr);
-	vfprintf(stderr, format, ap);
-	fprintf(stderr, " (%s)\n", strerror(e));
-	va_end(ap);
-	exit(EXIT_FAILURE);
-}
-
-static int check(int r, const char *what)
-{
-	if (r < 0)
-		die("%s", what);
-	return r;
-}
-
-static int packet_socket(const struct port *port, int ethertype)
-{
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons((uint16_t)ethertype),
-		.sll_ifindex = port->index,
-	};
-	int one = 1, size = 16 << 20;
-
-	check(setns(port->ns, CLONE_NEWNET), "setns");
-	int fd = check(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "packet socket");
-	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
-	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	check(bind(fd, (struct sockaddr *)&to, sizeof(to)), port->name);
-	return fd;
-}
-
-static void port_open(struct port *port, const char *pid, const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%.10s/ns/net", pid);
-	port->ns = check(open(path, O_RDONLY | O_CLOEXEC), path);
-	check(setns(port->ns, CLONE_NEWNET), "setns");
-	port->stats = check(open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC), "net/dev");
-	port->index = (int)if_nametoindex(name);
-	if (port->index == 0)
-		die("%s", name);
-	snprintf(port->name, sizeof(port->name), "%s", name);
-	port->tx = packet_socket(port, 0);
-	port->tap = -1;
-}
-
-static uint64_t port_received(const struct port *port)
-{
-	static char text[16384];
-	ssize_t len = pread(port->stats, text, sizeof(text) - 1, 0);
-	char key[IF_NAMESIZE + 2];
-
-	if (len < 0)
-		die("net/dev");
-	text[len] = '\0';
-	snprintf(key, sizeof(key), "%s:", port->name);
-	char *figure = strstr(text, key);
-	if (!figure)
-		die("no figures for %s", port->name);
-	figure += strlen(key);
-	strtoull(figure, &figure, 10); /* bytes */
-	return strtoull(figure, NULL, 10);
-}
+static struct frame batch[BATCH];
 
 static uint64_t site_received(const struct site *site, bool inwards)
 {
@@ -155,43 +67,6 @@ static uint64_t site_received(const struct site *site, bool inwards)
 		return port_received(&site->lan);
 	for (int i = 0; i < site->n_wan; i++)
 		n += port_received(&site->wan[i]);
-	return n;
-}
-
-static unsigned send_frames(const struct port *port, struct frame *frames, unsigned n)
-{
-	unsigned done = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		iov[i] = (struct iovec){ frames[i].data, frames[i].len };
-	while (done < n) {
-		int r = sendmmsg(port->tx, msgs + done, n - done, 0);
-
-		if (r < 0 && errno == ENOBUFS) /* the queue was full: this one is lost */
-			r = 1;
-		done += (unsigned)check(r, "sendmmsg");
-	}
-	return n;
-}
-
-/* The frames of our own protocol waiting in a tap, BATCH at most. */
-static unsigned hear_frames(const struct port *port)
-{
-	unsigned n = 0;
-	int r;
-
-	do {
-		for (unsigned i = n; i < BATCH; i++)
-			iov[i] = (struct iovec){ heard[i].data, FRAME_MAX };
-		r = recvmmsg(port->tap, msgs + n, BATCH - n, MSG_DONTWAIT, NULL);
-		if (r < 0 && errno != EAGAIN)
-			die("recvmmsg");
-		for (unsigned i = n, end = n + (unsigned)(r > 0 ? r : 0); i < end; i++) {
-			heard[i].len = msgs[i].msg_len;
-			if (frame_is_ours(heard[i].data))
-				heard[n++] = heard[i];
-		}
-	} while (r > 0 && n < BATCH);
 	return n;
 }
 
@@ -412,8 +287,7 @@ int main(int argc, char *argv[])
 		die("at most %d rounds of %d packets, a multiple of %d", ROUNDS_MAX, PACKETS_MAX,
 		    BATCH);
 
-	for (unsigned i = 0; i < BATCH; i++)
-		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
+	ports_init();
 	for (int i = 5; i < argc && n_sites < SITES_MAX; i++) {
 		struct site *site = sites[n_sites++] = site_open(argv[i]);
 

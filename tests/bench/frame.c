@@ -1,3 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Ethernet frames of UDP and TCP over IPv4 and IPv6, with their checksums.
+// Fills the headers of a buffer that the caller sends.
+
 #include "frame.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The frames that flood sends: 64 bytes of UDP, or a TCP handshake, from
  * OPNsense's side of the router to the benchmarking networks, and answers.

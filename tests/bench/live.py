@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A site whose WANs answer probes and can fail, the daemon on it, and a watch on
 what its router does."""
 

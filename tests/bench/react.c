@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Measures when a router notices what happens to a WAN, and what it does then.
+// Listens to netlink, nftables and packets by one clock, in a process that nothing delays.
+
 /*
- * Tells when a router notices what happens to a WAN, and what it does then, all by
- * one clock, in a process that nothing else of the bench delays.
- *
  *     react ROUTER OUTSIDE INTERFACE
  *
  * ROUTER and OUTSIDE are processes in the two network namespaces, INTERFACE the WAN's
@@ -11,7 +12,7 @@
  *     call          the outside end is about to be set down or up
  *     lost, back    the router's interface is told to be without IFF_RUNNING, or with it
  *     nft           the router has committed an nftables transaction
- *     route         the router has changed a route
+ *     route         the router has changed a route that is neither the kernel's nor static
  *     cut           the outside has committed an nftables transaction
  *     probe         an echo request came out of the router's interface
  */
@@ -156,9 +157,13 @@ static void hear_link(const struct nlmsghdr *message, const struct timespec *t)
 	tell(t, running ? "back" : "lost");
 }
 
+/* Those of the kernel and static ones are nobody's reaction. */
 static void hear_route(const struct nlmsghdr *message, const struct timespec *t)
 {
-	if (message->nlmsg_type == RTM_NEWROUTE || message->nlmsg_type == RTM_DELROUTE)
+	const struct rtmsg *route = NLMSG_DATA(message);
+
+	if ((message->nlmsg_type == RTM_NEWROUTE || message->nlmsg_type == RTM_DELROUTE) &&
+	    route->rtm_protocol != RTPROT_KERNEL && route->rtm_protocol != RTPROT_STATIC)
 		tell(t, "route");
 }
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Rulesets to measure mwan's against, for the same site."""
 
 from bench import LAN, LAN4, PREFIX6

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Fixtures. Without root or without a build there is nothing to test, and that is
 a failure, not a skip.
@@ -9,10 +10,14 @@ import pytest
 
 import lab as laboratory
 import wans
+from afresh import pytest_runtest_makereport  # noqa: F401
 from lab import Lab, made_by
 
 PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace", "wpa-action",
             "bringup-att-vlan"]
+# Workers take files in order: none is left alone with a long one at the end.
+LONGEST = ["test_port", "test_converge", "test_robust", "test_doctor_host", "test_npt", "test_routes", "test_doctor",
+           "test_manuals", "test_health_notify", "test_health_daemon", "test_health_events", "test_health_flows"]
 
 
 def pytest_sessionstart(session):
@@ -23,6 +28,10 @@ def pytest_sessionstart(session):
     if missing:
         pytest.exit(f"tests/lab: no {', '.join(missing)} in {destdir}/usr/local/bin: "
                     "run `DESTDIR=$PWD/build/destdir meson install -C build`, or set MWAN_DESTDIR", returncode=1)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
 @pytest.fixture

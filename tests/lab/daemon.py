@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 `health-check --daemon` in the router, and what it tells: to its log, to whoever
 started it, and to everybody in health.json.
@@ -13,7 +14,7 @@ import threading
 import time
 
 from machine import difference
-from traffic import wait_until
+from traffic import PATIENCE, wait_until
 
 STATE, KEPT = "/run/mwan/health.json", "/var/lib/mwan/health.json"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -21,20 +22,20 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 class Daemon:
     """
-    Started by the constructor, as the service manager would: it is told where to notify. The
-    lab stops it at its end; stop() and kill() do so before.
+    Started by the constructor, as the service manager would: it is told where to notify. through:
+    a program that runs it in its own place. The lab stops it at its end; stop() and kill() do so before.
     """
 
-    def __init__(self, router, *args, watchdog=None):
+    def __init__(self, router, *args, watchdog=None, env=None, through=()):
         self.router = router
         self.lines = []  # (when, text) of stderr
         self.notes = []  # (when, "READY=1")
         self._notify = router.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("")  # an abstract name of the kernel's choice, for this namespace only
-        env = {"NOTIFY_SOCKET": "@" + self._notify.getsockname()[1:].decode()}
+        env = {**(env or {}), "NOTIFY_SOCKET": "@" + self._notify.getsockname()[1:].decode()}
         if watchdog:
             env["WATCHDOG_USEC"] = str(int(watchdog * 1_000_000))
-        self.process = router.serve("health-check", "--daemon", *args, env=env, text=False)
+        self.process = router.serve(*through, "health-check", "--daemon", *args, env=env, text=False)
         self.pid = self.process.pid
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -92,41 +93,50 @@ class Daemon:
 
     # Waiting. A daemon that has ended is not waited for.
 
-    def wait(self, condition, seconds=5, what="condition"):
+    def wait(self, condition, what="condition"):
         """wait_until() for the daemon's doing; what it said is in the error."""
         def met():
             if self.process.poll() is not None:
                 raise RuntimeError(f"the daemon has ended: exit {self.process.returncode}\n{self.log()}")
             return condition()
         try:
-            return wait_until(met, seconds, what)
+            return wait_until(met, what)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.states()}\n{self.log()}") from None
 
-    def wait_ready(self, seconds=10):
-        wait_until(lambda: self.notified("READY") or self.process.poll() is not None, seconds, "READY=1")
-        self.wait(lambda: self.notified("READY"), 0, "READY=1")
+    def wait_ready(self):
+        wait_until(lambda: self.notified("READY") or self.process.poll() is not None, "READY=1")
+        self.wait(lambda: self.notified("READY"), "READY=1")
         return self
 
-    def wait_state(self, wan, family, state, seconds=5):
+    def wait_state(self, wan, family, state):
         """Until a verdict is `state`; returns how long that took."""
         begin = time.monotonic()
-        self.wait(lambda: self.state(wan, family) == state, seconds, f"{wan} {family} {state}")
+        self.wait(lambda: self.state(wan, family) == state, f"{wan} {family} {state}")
         return time.monotonic() - begin
 
-    def wait_snapshot(self, wanted, seconds=3, what="repaired"):
+    def wait_cycles(self, count=3):
+        """Until that many more cycles of probes are over, where no run is due: each writes health.json anew."""
+        for _ in range(count):
+            before = self.health()["time"]
+            self.wait(lambda b=before: self.health()["time"] != b, "the next cycle")
+
+    def wait_snapshot(self, wanted, what="repaired"):
         """Until the kernel is again as in a snapshot of the router."""
         try:
-            self.wait(lambda: self.router.snapshot() == wanted, seconds, what)
+            self.wait(lambda: self.router.snapshot() == wanted, what)
         except TimeoutError as error:
             lines = difference(wanted, self.router.snapshot())
             raise TimeoutError("\n".join([what, *lines, str(error)])) from None
 
-    def wait_states(self, seconds=5, default="up", **exceptions):
-        """Until every verdict is `default`, but for att4="down" and the like."""
+    def are(self, default="up", **exceptions):
+        """Whether every verdict is `default`, but for att4="down" and the like."""
         wanted = {f"{key[:-1]} ipv{key[-1]}": state for key, state in exceptions.items()}
-        self.wait(lambda: all(state == wanted.get(key, default) for key, state in self.states().items()), seconds,
-                  f"all {default} but {exceptions}")
+        return all(state == wanted.get(key, default) for key, state in self.states().items())
+
+    def wait_states(self, default="up", **exceptions):
+        """Until verdicts are() so."""
+        self.wait(lambda: self.are(default, **exceptions), f"all {default} but {exceptions}")
 
     # What is done to it
 
@@ -136,20 +146,20 @@ class Daemon:
     def reload(self):
         self.signal(signal.SIGHUP)
 
-    def stop(self, seconds=10):
+    def stop(self):
         """SIGTERM; returns the exit status."""
         self.signal(signal.SIGTERM)
-        return self.ended(seconds)
+        return self.ended()
 
     def kill(self):
         """SIGKILL; returns when it is gone."""
         self.signal(signal.SIGKILL)
         return self.ended()
 
-    def ended(self, seconds=10):
+    def ended(self):
         """Waits for its end, and for the last it says; returns the exit status."""
-        code = self.process.wait(seconds)
-        self._listener.join(seconds)
+        code = self.process.wait(PATIENCE)
+        self._listener.join(PATIENCE)
         return code
 
     def close(self):
@@ -161,7 +171,7 @@ class Daemon:
                 code = self.stop()
             except subprocess.TimeoutExpired:
                 code = self.kill()
-        self._listener.join(5)
+        self._listener.join(PATIENCE)
         for file in (self.process.stdout, self.process.stderr, self._notify):
             file.close()
         assert code == 0, f"exit {code}\n{self.log()}"

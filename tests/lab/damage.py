@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Ways to damage what mwan has put into the kernel: each object that is there
 deleted, things added that carry its mark, things changed.
@@ -23,10 +24,14 @@ def route_text(route):
     return text + (f" metric {route['metric']}" if "metric" in route else "")
 
 
-def _elements(listing, kind, family, table, name):
-    """The elements of a set or map in a whole listing, as text that `nft delete element` takes."""
+def _block(listing, kind, family, table, name):
+    """What a whole listing says of a set or map."""
     body = re.search(rf"^table {family} {table} \{{\n(.*?)^\}}", listing, re.M | re.S)[1]
-    block = re.search(rf"^\t{kind} {name} \{{\n(.*?)^\t\}}", body, re.M | re.S)[1]
+    return re.search(rf"^\t{kind} {name} \{{\n(.*?)^\t\}}", body, re.M | re.S)[1]
+
+
+def _elements(block):
+    """The elements of a set or map, as text that `nft delete element` takes."""
     found = re.search(r"elements = \{(.*?)\}", block, re.S)
     return [" ".join(part.split()) for part in found[1].split(",")] if found else []
 
@@ -40,9 +45,11 @@ def nft_damage(router):
             family, table = thing.get("family"), thing.get("table", thing.get("name"))
             if kind in ("set", "map") and ((family, table) in NFT_TABLES or (family, table) == ("inet", "filter")):
                 name = thing["name"]
+                block = _block(listing, kind, family, table, name)
+                if "flags dynamic" in block:
+                    continue  # packets fill it
                 commands.append(f"flush {kind} {family} {table} {name}")
-                commands += [f"delete element {family} {table} {name} {{ {element} }}"
-                             for element in _elements(listing, kind, family, table, name)]
+                commands += [f"delete element {family} {table} {name} {{ {element} }}" for element in _elements(block)]
             elif (family, table) in NFT_TABLES or thing.get("chain", thing.get("name")) in FILTER_CHAINS:
                 if kind == "rule":
                     commands.append(f"delete rule {family} {table} {thing['chain']} handle {thing['handle']}")
@@ -82,8 +89,54 @@ def _address(interface, address):
             lambda router: rtnl.change_address(router, rtnl.RTM_NEWADDR, interface, address, OWNER))
 
 
+def _hop(family, via, route):
+    """A route over a nexthop object; the object stays."""
+    return (f"route add {route}", lambda router: router.ip(
+        f"nexthop replace id 77{family} via {via} dev enatt0.3242\nroute add {route}\n", family))
+
+
+# With what mwan never sets: to name one, ip(8) needs all of it.
+ODD = [
+    _ip(4, "rule add pref 101 fwmark 0x1/0xff lookup 200 protocol 77"),
+    _ip(6, "rule add pref 109 fwmark 0x9/0xff lookup 100 protocol 77"),
+    _ip(4, "rule add pref 110 fwmark 0/0xff lookup 100 protocol 77"),
+    _ip(4, "rule add pref 90 not from 10.0.0.0/8 to 192.0.2.0/24 tos 0x10 lookup 100 protocol 77"),
+    _ip(4, "rule add pref 91 iif enmwanbr0 oif enatt0.3242 lookup 100 protocol 77"),
+    _ip(4, "rule add pref 92 uidrange 0-99 ipproto tcp sport 10-20 dport 53 lookup 100 protocol 77"),
+    _ip(6, "rule add pref 92 uidrange 0-99 ipproto tcp sport 10-20 dport 53 lookup 100 protocol 77"),
+    _ip(4, "rule add pref 93 from 10.9.0.0/16 unreachable protocol 77"),
+    _ip(6, "rule add pref 94 from 2001:db8::/32 prohibit protocol 77"),
+    _ip(4, "rule add pref 95 goto 32766 protocol 77"),
+    _ip(4, "rule add pref 96 from 10.9.0.0/16 lookup main suppress_prefixlength 8 protocol 77"),
+    _ip(4, "rule add pref 97 from 10.9.0.0/16 lookup main suppress_ifgroup 3 protocol 77"),
+    _ip(4, "rule add pref 98 from 10.9.0.0/16 lookup 100 realms 4/5 protocol 77"),
+    _ip(6, "rule add pref 98 to 2001:db8::/32 nop protocol 77"),
+    _ip(4, "rule add pref 101 fwmark 1 from 10.0.0.0/8 lookup 100 protocol 77"),
+    _ip(4, "route prepend default via 104.57.226.198 dev enatt0.3242 table 100 proto 77 mtu lock 1400 src 104.57.226.193"),
+    _ip(4, "route append default via 104.57.226.198 dev enatt0.3242 table 100 proto 77 src 104.57.226.193 mtu 1400"),
+    _ip(4, "route add default via 104.57.226.198 dev enatt0.3242 tos 0x10 table 100 proto 77"),
+    _ip(4, "route add 192.0.2.0/24 table 100 proto 77 nexthop via 104.57.226.198 dev enatt0.3242 weight 3 "
+        "nexthop via 136.25.91.241 dev enwebpass0 onlink"),
+    _ip(6, "route add 2001:db8:7::/48 table 100 proto 77 nexthop via fe80::1 dev enatt0.3242 weight 3 "
+        "nexthop via fe80::1 dev enwebpass0"),
+    _hop(4, "104.57.226.198", "192.0.3.0/24 nhid 774 table 100 proto 77"),
+    _hop(6, "fe80::1", "2001:db8:8::/48 nhid 776 table 100 proto 77"),
+    _ip(4, "route add 192.0.4.0/24 via inet6 fe80::1 dev enatt0.3242 table 100 proto 77"),
+    _ip(4, "route add 192.0.5.0/24 dev enatt0.3242 scope host table 100 proto 77 realms 3/4 advmss 1300 initcwnd 20 "
+        "window 5000 hoplimit 3 quickack 1"),
+    _ip(4, "route add throw 192.0.6.0/24 table 100 proto 77"),
+    _ip(4, "route add blackhole default table 100 proto 77 metric 17"),
+    _ip(4, "route add local 192.0.7.0/24 dev lo table 100 proto 77"),
+    _ip(4, "route add broadcast 192.0.8.255 dev enatt0.3242 table 100 proto 77"),
+    _ip(6, "route add local 2001:db8:9::/48 dev lo table 100 proto 77"),
+    _ip(6, "route add 2001:db8:a::/48 dev enatt0.3242 table 100 proto 77 pref high"),
+    _ip(6, "route add 2001:db8:b::/48 dev enatt0.3242 table 100 proto 77 expires 300"),
+    _ip(6, "route add default from 2001:db8::/32 via fe80::1 dev enatt0.3242 table 100 metric 1 proto 77"),
+]
+
 # Things with our mark that should not be there, and things of ours that are wrong.
 INTRUSIONS = [
+    *ODD,
     _ip(4, "rule add fwmark 7 lookup 100 pref 107 protocol 77"),
     _ip(6, "rule add fwmark 7 lookup 100 pref 107 protocol 77"),
     _ip(4, "rule add fwmark 1 lookup 200 pref 90 protocol 77"),

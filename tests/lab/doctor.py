@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 health-check --doctor: its findings, and what their fixes name, run as they stand there.
 """
@@ -6,20 +7,37 @@ import contextlib
 import re
 
 TOPIC, KIND, FIX = slice(0, 10), slice(11, 16), "                 fix: "
+FOLLOWS = "  follows: "
+WIDTH, HEIGHT = 80, 24  # of a terminal, whose last line has the prompt
 
 
 class Finding:
-    """One line of the doctor's, with its fix."""
+    """One line of the doctor's, with its fix and what follows from it."""
 
     def __init__(self, line):
         self.topic, self.kind, self.text, self.fix = line[TOPIC].strip(), line[KIND].strip(), line[17:], ""
+        self.follows = []
 
     def __repr__(self):
-        return f"{self.topic}: {self.kind} {self.text} [{self.fix}]"
+        return f"{self.topic}: {self.kind} {self.text} [{self.fix}]" + (f" > {self.follows}" if self.follows else "")
 
     def commands(self):
         """What stands in `backticks` in the fix."""
         return re.findall(r"`([^`]*)`", self.fix)
+
+
+def read(lines):
+    """The findings of `--doctor --verbose`: the roots."""
+    found = []
+    for line in lines:
+        group = found
+        if line.startswith(FOLLOWS):
+            line, group = line[len(FOLLOWS):], found[-1].follows
+        if line.startswith(FIX):
+            group[-1].fix = line[len(FIX):]
+        else:
+            group.append(Finding(line))
+    return found
 
 
 class Doctor:
@@ -30,19 +48,23 @@ class Doctor:
         self.code = self.last = None  # exit status and complaints of the last run
 
     def findings(self):
-        """All that it says now, the good as well."""
-        result = self.machine.run("health-check", "--doctor", check=False)
-        self.code, found = result.code, []
-        for line in result.out.splitlines()[:-2]:
-            if line.startswith(FIX):
-                found[-1].fix = line[len(FIX):]
-            else:
-                found.append(Finding(line))
+        """All that it says now, the good as well, each with what follows from it."""
+        result = self.machine.run("health-check", "--doctor", "--verbose", check=False)
+        self.code, found = result.code, read(result.out.splitlines()[:-2])
         assert found and result.code in (0, 1, 2), result
         return [finding for finding in found if not self.topics or finding.topic in self.topics]
 
+    def screen(self):
+        """What somebody sees who asks without --verbose: it fits a terminal, wherever no command is too wide for it."""
+        result = self.machine.run("health-check", "--doctor", check=False)
+        lines = result.out.splitlines()
+        rows = sum(1 + (len(line) - 1) // WIDTH if line else 1 for line in lines)
+        assert rows < HEIGHT, result.out
+        assert [line for line in lines if len(line) > WIDTH and "`" not in line] == [], result.out
+        return result.out
+
     def complaints(self):
-        """What is not good."""
+        """What is not good: the causes. What follows from them goes with them."""
         self.last = [finding for finding in self.findings() if finding.kind != "ok"]
         return self.last
 

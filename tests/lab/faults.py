@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 What goes wrong on a provider's side without the link going down: rules for
 Isp.fault(), applied to what the provider forwards, in both directions.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 A Proxmox host of files: sysfs with an X710 and an I226-V, a VM, and programs that play ip and systemctl.
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from lab import HERE, REPO
 from machine import Result
+from traffic import PATIENCE
 
 PF, PORT, VF, I226 = "0000:02:00.0", "enp2s0f0np0", "0000:02:02.0", "0000:04:00.0"
 MAC = "02:00:5e:10:00:01"
@@ -136,6 +138,6 @@ class Host:
 
     def run(self, name, *args, **kwargs):
         """A script of conf/host; with programs of this host."""
-        done = subprocess.run([f"{REPO}/conf/host/{name}", *args], text=True, capture_output=True, check=False, timeout=60,
+        done = subprocess.run([f"{REPO}/conf/host/{name}", *args], text=True, capture_output=True, check=False, timeout=PATIENCE,
                               env={"PATH": f"{self.root}/bin:{os.environ['PATH']}", "MWAN_HOST_ROOT": str(self.root)}, **kwargs)
         return Result([name, *args], done.returncode, done.stdout, done.stderr)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 ICMP echo of both families: asked through raw sockets, and answered late.
 """
@@ -11,7 +12,7 @@ import struct
 import threading
 import time
 
-from traffic import BUFFER, family_of, readable
+from traffic import BUFFER, PATIENCE, family_of, readable
 
 
 def _checksum(data):
@@ -60,7 +61,7 @@ class Echo:
         return found
 
 
-def ping(namespace, target, source=None, identifier=4242, seconds=2):
+def ping(namespace, target, source=None, identifier=4242, seconds=PATIENCE):
     """Whether an echo request is answered."""
     with Echo(namespace, family_of(target), source) as echo:
         echo.send(target, identifier)

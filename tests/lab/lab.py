@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The lab: a router with any number of WANs, between an OPNsense stand-in with
 two LANs and an internet with servers.
@@ -20,12 +21,13 @@ import networkd
 import topology
 import wans as wan
 from daemon import Daemon
+from names import RESOLVER, Names
 from netns import Namespace
 from router import Router
 from servers import Servers
 from topology import (CLIENT2_4, CLIENT2_6, CLIENT4, CLIENT6, FORWARDED, MANY6, OPNSENSE_LL, ROUTER_LL, SERVERS4,
                       SERVERS6, SPREAD4, SPREAD6, STRANGER4, STRANGER6)
-from traffic import PORT, raise_file_limit, wait_until
+from traffic import PORT, answers, close_all, raise_file_limit, udp_flows, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
@@ -114,10 +116,11 @@ class Lab:
         self.destdir = destdir or default_destdir()
         self._spaces = []
         self.servers = Servers()
-        self.bus = None
+        self.bus = self.names = None
         self._daemons = []
         try:
             self._build()
+            self._name()
             self.configure(**config)
             self._begin()
             self.servers.start()
@@ -137,6 +140,8 @@ class Lab:
         finally:
             if self.bus:
                 self.bus.close()
+            if self.names:
+                self.names.close()
             self.servers.close()
             for space in self._spaces:
                 space.close()
@@ -176,6 +181,14 @@ class Lab:
         """Counts Answers by WAN: {name: count}; None counts under "lost", a foreign source under it."""
         return Counter("lost" if one is None else getattr(self.wan_of(one.source), "name", one.source) for one in seen)
 
+    def carries(self):
+        """Both families work, on all WANs."""
+        for servers in (SERVERS4, SERVERS6):
+            flows = udp_flows(self.client, 60, servers)
+            seen = self.shares(answers(flows))
+            close_all(flows)
+            assert set(seen) == {one.name for one in self.wans}
+
     def leaks(self):
         """{WAN: {source: packets}} of what left with a source that is not that WAN's; empty is right."""
         return {isp.wan.name: leaks for isp in self.isps if (leaks := isp.leaks())}
@@ -185,6 +198,7 @@ class Lab:
     def cut(self, name):
         """A hard failure: the link to the provider goes down."""
         self.isp(name).ip("link set mwan down\n")
+        self._wait_carrier(name, False)
 
     def lose_lease(self, name):
         """What networkd does after carrier loss: its addresses go, and the routes over them."""
@@ -198,6 +212,12 @@ class Lab:
         isp = self.isp(name)
         isp.ip(topology.isp_addresses(isp.wan))
         self.router.ip(topology.router_wan(isp.wan, replace=True))
+        self._wait_carrier(name, True)
+
+    def _wait_carrier(self, name, up):
+        """Until the router's kernel says so; it takes a moment, or more."""
+        interface = self.wan(name).interface
+        wait_until(lambda: ("NO-CARRIER" not in self.router.command(["ip", "link", "show", interface])) == up, "carrier")
 
     def unplug(self, name):
         """The WAN's interface is gone, as a card or a VLAN that is taken away."""
@@ -205,10 +225,8 @@ class Lab:
 
     def plug(self, name):
         """The WAN's interface is there, and networkd has done its work."""
-        isp = self.isp(name)
-        self.router.ip(isp.links())
-        isp.ip(topology.isp_addresses(isp.wan))
-        self.router.ip(topology.router_wan(isp.wan, replace=True))
+        self.router.ip(self.isp(name).links())
+        self.mend(name)
 
     def rename(self, name, interface):
         """The WAN's interface is called otherwise, as by a .link file; mwan.conf is as it was."""
@@ -290,6 +308,12 @@ class Lab:
                                 (self.client, FORWARDED)):
             self.servers.add(namespace, port)
 
+    def _name(self):
+        """The router looks names up on the internet, and not where the test machine does."""
+        self.names = Names(self.internet, RESOLVER)
+        self.router.path("/etc/resolv.conf").unlink(missing_ok=True)  # a link to the host's
+        self.router.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
+
     def _links(self):
         """All veth pairs, made in one go."""
         lines = [topology.veth(wan.LAN, "02:00:00:00:0a:01", "wan0", "02:00:00:00:0b:01", self.opnsense),
@@ -320,6 +344,7 @@ class Lab:
             process.stderr.close()
             if process.wait() != 0:
                 raise RuntimeError(f"{space.name}: {error}\n{text}")
+        wait_until(lambda: "NO-CARRIER" not in self.router.command(["ip", "link", "show", "up"]), "carriers")
 
 
 def made_by(usual):

@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A stand-in for systemd-networkd on the bus, which answers from files that tests write.
+// An sd-bus loop; the files are read at each call.
+
 /*
- * Answers DescribeLink on the system bus as systemd-networkd does, from files
- * that tests write: DIR/INDEX.json is the answer for that interface, DIR/error
+ * DIR/INDEX.json is the answer to DescribeLink for that interface, DIR/error
  * makes every call fail, DIR/delay holds milliseconds to wait before answering.
  * RenewLink and ReconfigureLink are noted in DIR/calls; with the latter, DIR/INDEX.next,
  * where there is one, becomes the answer; with DIR/refuse, both are denied.
- * They are read at each call. A line on stdout says that the name is taken.
+ * A line on stdout says that the name is taken.
  *
  * A line "INDEX INTERFACE PROPERTY VALUE" on stdin is signalled as that property of that link
  * having changed, and answered with a line on stdout.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 A system bus inside the router with a stand-in for systemd-networkd on it.
 """
@@ -38,9 +39,9 @@ class Networkd:
         self.router = router
         router.write("/run/dbus/lab.conf", BUS)
         router.path(ANSWERS).mkdir()
-        self._daemon = self._start("dbus-daemon", "--config-file=/run/dbus/lab.conf", "--nofork", "--nopidfile",
-                                   "--print-address=1")
-        self._standin = None
+        router.write("/run/systemd/netif/state", "")
+        self._daemon = self._standin = None
+        self.start_bus()
         self._program = standin
         self.start()
 
@@ -49,6 +50,15 @@ class Networkd:
         if not process.stdout.readline():
             raise RuntimeError(f"{args[0]} did not start: exit {process.wait()}")
         return process
+
+    def start_bus(self):
+        self._daemon = self._start("dbus-daemon", "--config-file=/run/dbus/lab.conf", "--nofork", "--nopidfile",
+                                   "--print-address=1")
+
+    def stop_bus(self):
+        """The bus goes. networkd runs on, and never comes back to it."""
+        self._end(self._daemon)
+        self._daemon = None
 
     def start(self):
         """networkd appears on the bus."""

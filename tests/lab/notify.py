@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 A [notify] command that writes down how it is called.
 """
@@ -7,7 +8,7 @@ import signal
 from dataclasses import dataclass
 
 COMMAND, LOG = "/run/lab-notify", "/run/lab-notify.log"
-NAMES = ["WAN", "FAMILY", "OLD", "NEW", "COUNT"]
+NAMES = ["EVENT", "WAN", "FAMILY", "OLD", "NEW", "COUNT"]
 # What a command may do after it has written itself down.
 FAIL = "exit 7"
 HANG = """\
@@ -19,13 +20,15 @@ while :; do sleep 1000; done"""
 
 @dataclass
 class Call:
-    """One call: its environment, the number of its arguments, and what it has of the daemon's."""
+    """One call: its environment, when it came, the number of its arguments, and what it has of the daemon's."""
 
+    event: str
     wan: str
     family: str
     old: str
     new: str
     count: str
+    when: int  # seconds
     arguments: int
     blocked: int  # signals
     sockets: int  # descriptors that should have been closed
@@ -43,18 +46,19 @@ class Notify:
 #!/bin/sh
 blocked=$(sed -n 's/^SigBlk:[[:space:]]*/0x/p' /proc/$$/status)
 sockets=$(ls -l /proc/$$/fd | grep -c -e socket: -e /mwan/ -e anon_inode)
-echo "{told}|$#|$blocked|$sockets" >>{LOG}
+echo "{told}|$(date +%s)|$#|$blocked|$sockets" >>{LOG}
 {then}
 """, 0o755)
 
-    def calls(self):
-        """Every Call so far, in order."""
+    def calls(self, event="verdict"):
+        """Every Call of an event so far, in order."""
         try:
             lines = self.router.read(LOG).splitlines()
         except FileNotFoundError:
             return []
         calls = [line.split("|") for line in lines]
-        return [Call(*told[:5], *(int(number, 0) for number in told[5:])) for told in calls]
+        calls = [Call(*told[:6], *(int(number, 0) for number in told[6:])) for told in calls]
+        return [call for call in calls if call.event == event]
 
     def living(self):
         """Which of the processes that HANG has left are alive."""

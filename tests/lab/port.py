@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The 802.1X port of a lab's router: a link called enatt0, and a stand-in for
 wpa_supplicant behind its control socket, for what the real one can't be made
@@ -7,6 +8,7 @@ to say. A systemctl that notes what it is told stands beside it.
 import socket
 import threading
 
+from certificates import usual
 from traffic import wait_until
 
 PORT, VLAN = "enatt0", "enatt0.3242"
@@ -27,7 +29,8 @@ STOP, BRINGUP = "--no-block stop wpa-authenticated.service", "--no-block start b
 class Supplicant:
     """
     Answers at the control socket. `authorized` and `pae` are what STATUS says; `answer`, if set, is
-    what everything is answered with, b"" is nothing at all. `commands` are those it was given, but for STATUS.
+    what everything is answered with, b"" is nothing at all. `commands` are those it was given, but for STATUS
+    and ATTACH; `events` are what who has attached is told when it begins anew.
     """
 
     def __init__(self, router):
@@ -35,6 +38,8 @@ class Supplicant:
         self.answers_reauth = True  # whether the authenticator answers
         self.anew = (False, "HELD")  # what it comes to when it begins anew
         self.answer = None
+        self.events = []
+        self.listener = None
         self.commands = []
         self.session = 0
         self._sock = router.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -60,12 +65,16 @@ class Supplicant:
             command, sender = self._sock.recvfrom(4096)
             if not command:
                 return
-            if command != b"STATUS":
+            if command == b"ATTACH":
+                self.listener = sender
+            elif command != b"STATUS":
                 self.commands.append(command.decode())
             if command == b"REAUTHENTICATE" and self.answers_reauth:
                 self.session += 1
             if command == b"REASSOCIATE":
                 self.say(*self.anew)
+                for event in self.events if self.listener else []:
+                    self._sock.sendto(f"<3>{event}".encode(), self.listener)
             answer = self.answer if self.answer is not None else self._status() if command == b"STATUS" else b"OK\n"
             if answer:
                 self._sock.sendto(answer, sender)
@@ -95,7 +104,7 @@ class Port:
         self.carrier(True)
         self.router.write("/etc/wpa_supplicant/mwan.conf", CONFIG)
         for name in CERTIFICATES:
-            self.router.write(f"/etc/wpa_supplicant/{name}", "a certificate\n")
+            self.router.write(f"/etc/wpa_supplicant/{name}", usual()[name])
         self.router.write("/run/bin/systemctl", '#!/bin/sh\necho "$@" >>/run/systemctl\n', 0o755)
         self.router.environment["PATH"] = "/run/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         self.supplicant = Supplicant(self.router)
@@ -105,9 +114,7 @@ class Port:
 
     def carrier(self, up):
         self.router.ip(f"link set enatt0peer {'up' if up else 'down'}\nlink set {PORT} up\n")
-        state = self.router.command(["ip", "link", "show", PORT])
-        if up and "LOWER_UP" not in state:
-            wait_until(lambda: "LOWER_UP" in self.router.command(["ip", "link", "show", PORT]), 5, "carrier")
+        wait_until(lambda: ("NO-CARRIER" not in self.router.command(["ip", "link", "show", PORT])) == up, "carrier")
 
     def act(self, *args, **kwargs):
         return self.router.run("wpa-action", *args, **kwargs)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What a document of this checkout tells its reader to run."""
 
 import re
@@ -24,15 +25,28 @@ def commands(document="README.md"):
     return list(dict.fromkeys(lines_of(BLOCK.findall(text)) + inline))
 
 
-def blocks(heading):
-    """The README's sh blocks below a heading, each a list of lines."""
-    section = text_of("README.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return [lines_of([block]) for block in BLOCK.findall(section)]
+def install():
+    """The README's sh blocks that install mwan, each a list of lines: the package, its links, the first start, a deploy."""
+    section = text_of("README.md").partition("\n## Install\n")[2].partition("\n## ")[0]
+    package, links, start, deploy = [lines_of([block]) for block in BLOCK.findall(section)]
+    return package, links, start, deploy
 
 
 def quick_start():
     """The README's way to a deployed router, line by line."""
-    return blocks("From a bare machine to a working router")[0]
+    return install()[3]
+
+
+def own_rules():
+    """The README's commands that load rules of one's own."""
+    section = text_of("README.md").partition("\n## Port forwards and rules of your own\n")[2].partition("\n## ")[0]
+    return BLOCK.findall(section)
+
+
+def sites():
+    """The README's examples of mwan.conf: the plainest site, and the one with public addresses and IPv6."""
+    plainest, public = re.findall(r"```ini\n(.*?)```", text_of("README.md"), re.S)
+    return plainest, public
 
 
 def plain(command):

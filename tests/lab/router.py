@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The router under test: a network namespace with a private view of the files
 that the programs use. /run, /var/lib, /var/log and /etc are its own, /etc with

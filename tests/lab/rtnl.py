@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The little of netlink that `ip` cannot do here: addresses with their owner
 (IFA_PROTO, unknown to Debian 12's ip), connection tracking, and listening for
@@ -8,15 +9,19 @@ import ipaddress
 import os
 import socket
 import struct
+import threading
+import time
 from collections import Counter
 
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWRULE, RTM_DELRULE = 24, 25, 32, 33
 IFA_ADDRESS, IFA_LOCAL, IFA_PROTO, FRA_PROTOCOL = 1, 2, 11, 21
+RTA_OIF, RTA_TABLE = 4, 15
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_CREATE, NLM_F_EXCL = 1, 4, 0x300, 0x400, 0x200
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
 NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
+NEWGEN = 10 << 8 | 15  # of NFNL_SUBSYS_NFTABLES: the end of a transaction
 CT_GET, CT_DELETE, CTA_MARK = 0x101, 0x102, 8
 
 # RTNLGRP_*: link, addresses, routes and rules of both families, nexthops. Not
@@ -90,6 +95,45 @@ def change_address(namespace, kind, interface, address, owner=0):
         body += _attribute(IFA_PROTO, bytes([owner]))
     flags = NLM_F_CREATE | NLM_F_EXCL if kind == RTM_NEWADDR else 0
     _request(namespace, kind, NLM_F_ACK | flags, body)
+
+
+def foreign_default(namespace, kind, interface, family=4, table=4242):
+    """Adds (RTM_NEWROUTE) or removes (RTM_DELROUTE) a default route that is not mwan's, in a table of its own."""
+    with namespace.entered():
+        index = socket.if_nametoindex(interface)
+    body = struct.pack("=8BI", socket.AF_INET if family == 4 else socket.AF_INET6, 0, 0, 0, 0, 4, 0, 1, 0)
+    body += _attribute(RTA_TABLE, struct.pack("=I", table)) + _attribute(RTA_OIF, struct.pack("=I", index))
+    flags = NLM_F_CREATE | NLM_F_EXCL if kind == RTM_NEWROUTE else 0
+    _request(namespace, kind, NLM_F_ACK | flags, body)
+
+
+class Storm(threading.Thread):
+    """Foreign default routes come and go, about every two milliseconds, inside the `with`."""
+
+    def __init__(self, namespace, interface):
+        super().__init__(daemon=True)
+        self.namespace, self.interface, self.events = namespace, interface, 0
+        self._over = threading.Event()
+
+    def run(self):
+        while not self._over.wait(0.001):
+            for kind in (RTM_NEWROUTE, RTM_DELROUTE):
+                foreign_default(self.namespace, kind, self.interface)
+                self.events += 1
+
+    def wait(self, more):
+        """Until so many more events have happened."""
+        until = self.events + more
+        while self.events < until:
+            time.sleep(0.005)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self.join()
 
 
 def forget_flows(namespace):

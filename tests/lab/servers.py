@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Servers that tell each client how they see it, so that a client learns its
 WAN from the answer.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Bad configurations and arguments: exit 2, one line that says what and where, and the kernel as it was."""
 
 import os
@@ -91,15 +92,19 @@ ARGUMENTS = [
     (["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/129"], "/129"),
     (["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/-1"], "/-1"),
     (["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/60x"], "/60x"),
-    (["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/64"], "/64"),
-    (["update-npt", "enatt0.3242", "2600:1700:2f71:c81::/60"], "2600:1700:2f71:c81::/60"),
-    (["update-npt", "enatt0.3242", "fe80::/60"], "fe80::/60"),
+    (["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/64"], "att: prefix 2600:1700:2f71:c80::/64 is a /64"),
+    (["update-npt", "enatt0.3242", "2600:1700:2f71:c81::/60"], "att: 2600:1700:2f71:c81::/60 has bits beyond its length"),
+    (["update-npt", "enatt0.3242", "fe80::/60"], "att: fe80::/60 is not"),
     (["update-npt", "enatt0.3242", "ff00::/60"], "ff00::/60"),
     (["update-npt", "enatt0.3242", "::/60"], "::/60"),
-    (["update-npt", "enatt0.3242", "3d06:bad:b01::/60"], "3d06:bad:b01::/60"),
-    (["update-npt", "enatt0.3242", "2604:5500:c271:be00::/60"], "2604:5500:c271:be00::/60"),
+    (["update-npt", "enatt0.3242", "3d06:bad:b01::/60"], "att: 3d06:bad:b01::/60 is inside"),
+    (["update-npt", "enatt0.3242", "2604:5500:c271:be00::/60"], "att: 2604:5500:c271:be00::/60 overlaps the prefix of webpass"),
     (["update-npt", "enatt0.3242", "2600:1700:2f71:c80::/60", "more"], "more"),
     (["update-npt", "--dry-run", "--what"], "--what"),
+    (["update-npt", "--dry-run", "-xy"], "-x "),
+    (["update-routes", "-é"], "unknown option -é "),
+    (["update-npt", "enatt0.3242", "--check", "-éh"], "unknown option -éh "),
+    (["update-routes", "--check=yes"], "unknown option --check=yes "),
 ]
 
 
@@ -113,10 +118,11 @@ def test_bad_arguments_are_named_and_change_nothing(lab, args, named):
     assert lab.router.snapshot() == before
 
 
-@pytest.mark.parametrize("program", ["update-routes", "update-npt"])
+@pytest.mark.parametrize("program", ["bringup-att-vlan", "health-check", "mwan-trace", "update-npt", "update-routes", "wpa-action"])
 def test_help_and_version_are_results(lab, program):
     help_text = lab.router.run(program, "--help")
     assert help_text.out.startswith(f"Usage: {program}") and help_text.err == ""
+    assert lab.router.run(program, "-h").out == help_text.out
     version = lab.router.run(program, "--version")
     assert re.search(r"\d+\.\d+", version.out) and version.err == ""
 
@@ -132,12 +138,13 @@ def test_output_that_cannot_be_written_is_a_failure(lab, args):
 
 
 @pytest.mark.parametrize("program", ["update-routes", "update-npt"])
-def test_without_the_base_ruleset_they_say_so_and_do_nothing(make_lab, program):
+def test_without_a_base_ruleset_they_say_so_and_do_nothing(make_lab, program):
     lab = make_lab()
+    lab.router.run("rm", "/etc/mwan/nftables.conf")
     lab.router.command(["nft", "flush", "ruleset"])
     before = lab.router.snapshot()
     result = lab.router.run(program, check=False)
-    assert result.code == 1 and "base ruleset" in result.err, result
+    assert result.code == 1 and "<3>NO PROTECTION: " in result.err and "table inet filter is gone" in result.err, result
     assert lab.router.snapshot() == before
 
 

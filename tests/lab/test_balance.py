@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """New flows are spread over the WANs as configured."""
 
 import socket

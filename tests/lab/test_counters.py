@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Each forwarded packet is counted once, by its WAN, family and direction; what is not mwan's in the filter stays."""
 
 import re
@@ -171,10 +172,10 @@ insert rule inet filter forward jump exits_own
 
 def own(lab):
     """What the user has in the filter, and the chains of the base, as lines."""
-    kept = re.sub(r"\tchain (exits6?|inside6?|masqueraded) \{.*?\n\t\}\n", "",
+    kept = re.sub(r"\tchain (tunnels\w*|exits6?|inside6?|masqueraded|mss|shared) \{.*?\n\t\}\n", "",
                   lab.router.command(["nft", "-s", "list", "table", "inet", "filter"]), flags=re.S)
     kept = re.sub(r"\tcounter m\d+_ipv[46]_(in|out) \{.*?\n\t\}\n", "", kept, flags=re.S)
-    return re.sub(r"\t(set|map) (lan|wan|paths) \{.*?\n\t\}\n", "", kept, flags=re.S).split("\n")
+    return re.sub(r"\t(?:set (?:lan|wan)|map tunnels\w+) \{.*?\n\t\}\n", "", kept, flags=re.S).split("\n")
 
 
 def test_the_users_own_part_of_the_filter_survives_and_is_no_reason_for_a_change(lab):

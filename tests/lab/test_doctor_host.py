@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 health-check --doctor on the machine itself: probes, neighbours, OPNsense, sysctls, networkd's settings, hooks and
 files. Each thing is broken, found with its fix, and mended.
@@ -16,7 +17,7 @@ from doctor import Doctor, edits
 from lab import OPNSENSE_LL, SERVERS4
 from traffic import wait_until
 
-TOPICS = ("files", "probes", "neighbours", "OPNsense", "sysctls", "networkd", "hooks", "units")
+TOPICS = ("files", "managers", "probes", "neighbours", "OPNsense", "sysctls", "networkd", "hooks", "units")
 # A lab has neither systemd nor, in most tests, the daemon.
 AS_EVER = ("the daemon does not run", "systemd does not run here")
 CONF, BASE, STATE = "/etc/mwan/mwan.conf", "/etc/mwan/nftables.conf", "/var/lib/mwan"
@@ -24,6 +25,8 @@ SYSCTL_D, NETWORKD_D = "/etc/sysctl.d", "/etc/systemd/networkd.conf.d"
 NETWORK = "/etc/systemd/network/40-{}.network"
 HOOKS = "/etc/networkd-dispatcher"
 WAN_SETTINGS = """\
+[Link]
+RequiredForOnline=no
 [Network]
 DHCP=yes
 IPv6AcceptRA=yes
@@ -34,6 +37,7 @@ ClientIdentifier=mac
 PrefixDelegationHint=::/60
 """
 LAN_SETTINGS = "[Network]\nAddress=10.250.250.1/29\nIPv6AcceptRA=no\n"
+NOT_AWAITED = "[Link]\nRequiredForOnline=no\n"
 # What mwan's own file does at boot, by the link that makes a router of the machine.
 OURS = "net.ipv4.ip_forward = 1\nnet.ipv4.conf.*.rp_filter = 2\n-net.ipv4.conf.all.rp_filter\n"
 
@@ -108,7 +112,9 @@ def test_looking_changes_nothing(host):
         host.well()
         assert not monitor.events()
     assert host.router.snapshot() == before
-    assert [one.topic for one in host.doctor.findings()] == list(TOPICS)
+    found = host.doctor.findings()
+    assert {one.topic for one in found} == set(TOPICS)
+    assert [one.topic for one in found if one.kind == "ok"] == [topic for topic in TOPICS if topic not in ("files", "units")]
 
 
 # sysctls
@@ -118,6 +124,9 @@ def test_looking_changes_nothing(host):
     ("net/ipv4/conf/enatt0.3242/forwarding", 0, "WRONG"),
     ("net/ipv4/conf/enwebpass0/rp_filter", 1, "WRONG"),
     ("net/ipv4/conf/enmwanbr0/rp_filter", 1, "WRONG"),
+    ("net/ipv4/conf/enatt0.3242/arp_ignore", 0, "WRONG"),
+    ("net/ipv4/conf/enmwanbr0/arp_ignore", 2, "WRONG"),
+    ("net/ipv4/conf/enwebpass0/arp_announce", 0, "note"),
     ("net/ipv4/conf/all/src_valid_mark", 1, "note"),
     ("net/ipv4/fwmark_reflect", 0, "WRONG"),
     ("net/ipv6/fwmark_reflect", 0, "WRONG"),
@@ -172,14 +181,15 @@ def test_a_file_that_makes_it_wrong_at_the_next_boot(host, edit, name, text, say
 
 def test_ipv6_that_is_silent_on_one_wan(host):
     host.lab.isp("webpass").fault(faults.NO_IPV6)
-    fix = host.finds("probes", "WRONG", "while IPv4 answers over the same line").fix
-    assert "ping -I enwebpass0 fe80::1" in fix
+    found = host.finds("probes", "WRONG", "while IPv4 answers over the same line")
+    assert "gateway fe80::1 answers, nothing behind it does" in found.text and "the ISP's fault" in found.fix, found
     host.lab.isp("webpass").fault()
 
 
 def test_ipv4_that_is_silent_on_one_wan(host):
     host.lab.isp("att").fault("ip daddr 0.0.0.0/0 drop")
-    host.finds("probes", "WRONG", "att: IPv4: no answer from 1.1.1.1, 8.8.8.8")
+    host.finds("probes", "WRONG", "att: IPv4, while others answer over other WANs: gateway 104.57.226.198 "
+               "answers, nothing behind it does: no answer from 1.1.1.1, 8.8.8.8")
     host.lab.isp("att").fault()
 
 
@@ -198,12 +208,23 @@ def test_a_target_that_is_nobodys(host, edit):
                for one in found), found
 
 
+@pytest.mark.parametrize("url, says", [
+    (f"http://{SERVERS4[0]}:82/", "Connection refused"),
+    (f"http://{SERVERS4[0]}:82/, http://{SERVERS4[0]}:83/", "Connection refused"),
+])
+def test_a_target_that_refuses_is_no_fault_of_this_machine(host, edit, url, says):
+    edit(CONF, host.router.read(CONF).replace("[wan att]", f"[wan att]\nping4 =\nhttp4 = {url}"))
+    found = [one for one in host.complaints() if (one.topic, one.kind) == ("probes", "WRONG")]
+    assert len(found) == 1 and "att: IPv4, while others answer over other WANs: " in found[0].text and says in found[0].text, found
+    assert "address show" not in found[0].fix and "http4" in found[0].fix, found
+
+
 def test_probes_that_have_nothing_to_leave_from(host):
     att = host.lab.wan("att")
     for address in (att.edge(), att.address6):
         host.router.ip(f"addr del {address}/128 dev {att.interface}\n", 6)
-    finding = host.finds("probes", "WRONG", "att: IPv6: ")
-    assert "cannot bind" in finding.text and finding.commands() == [f"ip -6 address show dev {att.interface}"], finding
+    finding, = (one for root in Doctor(host.router).complaints() for one in root.follows if one.topic == "probes")
+    assert "att: IPv6, " in finding.text and "cannot bind" in finding.text and finding.commands() == [f"ip -6 address show dev {att.interface}"], finding
     host.router.ip(topology.router_wan(att, replace=True))
     host.lab.up()
 
@@ -215,7 +236,9 @@ def test_a_gateway_that_nobody_answers_for(host):
     for address, family in (("104.57.226.198/32", 4), ("fe80::1/64", 6)):
         isp.ip(f"addr del {address} dev mwan\n", family)
         host.forget_neighbours()
-        host.finds("neighbours", "WRONG", f"the gateway {address.split('/')[0]} on enatt0.3242")
+        found = host.finds("neighbours", "WRONG", f"the gateway {address.split('/')[0]} on enatt0.3242")
+        assert "restart that device, then report it to the ISP" in found.fix and found.commands() == [], found
+        assert [one.topic for one in found.follows] == ["probes"] and "does not answer" in found.follows[0].text, found
         isp.ip(topology.isp_addresses(isp.wan))
 
 
@@ -239,6 +262,13 @@ def test_router6_that_nobody_answers_for(host):
     host.lab.opnsense.ip(topology.opnsense_wan())
 
 
+def test_router6_answers_where_the_router_has_no_address_inside_but_its_linklocal(host):
+    host.router.ip(f"addr del 3d06:bad:b01:fe::1/64 dev {wans.LAN}\n")
+    host.forget_neighbours()
+    host.well()
+    host.router.ip(f"addr add 3d06:bad:b01:fe::1/64 dev {wans.LAN} nodad\n")
+
+
 @pytest.mark.parametrize("address, says", [("fe80::dead", "nobody answers for router6_linklocal, fe80::dead"),
                                            ("fe80::99", "fe80::99 on enmwanbr0 is another machine's")])
 def test_a_linklocal_that_is_not_opnsenses(host, edit, address, says):
@@ -259,6 +289,8 @@ def test_a_linklocal_that_is_not_opnsenses(host, edit, address, says):
     ("IPv6AcceptRA=yes", "", "WRONG", "IPv6AcceptRA is not set"),
     ("IPv6AcceptRA=yes", "IPv6AcceptRA=no", "WRONG", "IPv6AcceptRA is no"),
     ("IPv6AcceptRA=yes", "IPv6AcceptRA=no\n[Network]\n IPv6AcceptRA = true # not so\nIPv6AcceptRA=1", None, ""),
+    ("RequiredForOnline=no", "", "note", "RequiredForOnline is not set"),
+    ("RequiredForOnline=no", "RequiredForOnline=routable", "note", "RequiredForOnline is routable"),
     ("ClientIdentifier=mac", "", "note", "ClientIdentifier is not set"),
     ("PrefixDelegationHint=::/60", "PrefixDelegationHint=::/64", None, ""),  # the WAN's is fixed
 ])
@@ -279,6 +311,18 @@ def test_a_lan_that_others_configure(host, edit):
     host.finds("networkd", "WRONG", "IPv6AcceptRA is yes")
 
 
+def test_a_boot_that_would_wait_for_nothing_but_the_time(host, edit):
+    """Where no link is required, systemd-networkd-wait-online fails after 2 minutes."""
+    management = NETWORK.format(wans.MANAGEMENT)
+    edit(management, NOT_AWAITED)
+    host.lab.networkd().describe(wans.MANAGEMENT, NetworkFile=management)
+    host.well()
+    edit(NETWORK.format(wans.LAN), LAN_SETTINGS + NOT_AWAITED)
+    found = host.finds("networkd", "note", "eth0: RequiredForOnline is no")
+    assert "RequiredForOnline=no-carrier:routable" in found.fix and management in found.fix
+    edit(management, None)
+
+
 def test_networkd_that_removes_what_is_ours(host, edit):
     ours = host.router.read(f"{NETWORKD_D}/10-mwan.conf")
     edit(f"{NETWORKD_D}/20-site.conf", "[Network]\nManageForeignRoutes=yes\n")
@@ -295,7 +339,35 @@ def test_networkd_that_removes_what_is_ours(host, edit):
 
 def test_ifupdown_beside_networkd(host, edit):
     edit("/etc/network/interfaces.d/wan", "iface lo inet loopback\n\nauto enwebpass0\niface enwebpass0 inet dhcp\n")
-    host.finds("networkd", "WRONG", "ifupdown configures enwebpass0")
+    host.finds("managers", "WRONG", "ifupdown configures enwebpass0")
+
+
+def test_ifupdown_that_gives_no_address(host, edit):
+    """It only sets the link up; and what an editor leaves behind is no file of its own."""
+    edit("/etc/network/interfaces", "auto enwebpass0\niface enwebpass0 inet manual\niface enwebpass0 inet6 manual\n")
+    edit("/etc/network/interfaces.d/.wan.swp", "iface enwebpass0 inet dhcp\n")
+    host.well()
+
+
+def test_ifupdown_where_networkd_does_not_run(host, edit):
+    """Nobody misses networkd, and the fix is ifupdown's."""
+    edit("/etc/network/interfaces", "".join(f"auto {one.interface}\niface {one.interface} inet dhcp\n"
+                                            for one in host.lab.wans))
+    bus, leases = host.lab.networkd(), Doctor(host.router, ("leases",))
+    bus.stop()
+    assert leases.complaints() == []
+    host.router.ip("address flush dev enwebpass0 scope global\n", 4)
+    found = leases.finds("leases", "WRONG", "webpass: no address on enwebpass0")
+    assert found.commands()[0] == "ifup --force enwebpass0"
+    host.lab.mend("webpass")
+    host.router.update()
+    bus.start()
+
+
+def test_a_network_manager_that_hangs_is_not_waited_for(host):
+    host.router.write("/run/bin/nmcli", "#!/bin/sh\nsleep 1000\n", 0o755)
+    host.well()
+    host.router.path("/run/bin/nmcli").unlink()
 
 
 def test_ifupdown_instead_of_networkd(host, edit):
@@ -397,12 +469,12 @@ def test_what_the_daemon_thinks(watch):
     host.well()
     lab.isp("webpass").fault(faults.NO_IPV6)
     daemon.wait_state("webpass", "ipv6", "down")
-    host.finds("probes", "WRONG", "webpass: IPv6: ")
+    host.finds("probes", "WRONG", "while IPv4 answers over the same line: ")
     lab.isp("webpass").fault()
-    wait_until(lambda: "answers again" in daemon.family("webpass", "ipv6")["trouble"], 5, "it answers")
+    wait_until(lambda: "answers again" in daemon.family("webpass", "ipv6")["trouble"], "it answers")
     host.finds("probes", "note", "webpass: IPv6 answers now, and the daemon has it as down")
     daemon.signal(signal.SIGSTOP)
-    wait_until(lambda: any("it hangs" in one.text for one in host.complaints()), 10, "a daemon that hangs is seen")
+    wait_until(lambda: any("it hangs" in one.text for one in host.complaints()), "a daemon that hangs is seen")
     assert "systemctl restart mwan-health" in next(one.fix for one in host.complaints() if one.topic == "files")
 
 
@@ -415,7 +487,7 @@ def test_a_folder_without_a_limit_is_not_full(host):
 
 
 def test_a_kernel_without_ipv6(host):
-    hide = "mount -t tmpfs none /proc/sys/net/ipv6 && exec health-check --doctor"
+    hide = "mount -t tmpfs none /proc/sys/net/ipv6 && exec health-check --doctor --verbose"
     result = host.router.run("unshare", "--mount", "sh", "-ec", hide, check=False)
     assert "this kernel has no IPv6, and mwan.conf has lan.prefix6" in result.out and "ipv6.disable=1" in result.out
     assert result.code == 1

@@ -1,18 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The base ruleset lets pass what a router needs, and counts what it drops."""
 
+import json
 import socket
 import struct
 
 import pytest
 
+import topology
 import wans
 from icmp import ping
 from lab import CLIENT6, SERVERS4, SERVERS6, SPREAD4, STRANGER4, STRANGER6
-from traffic import PORT, SSH, TcpFlow, UdpFlow, connects, listen, readable, refused
+from traffic import PATIENCE, PORT, SSH, TcpFlow, UdpFlow, connects, listen, readable, refused
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+ICMP = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
+UNREACHABLE, TOO_BIG, TIME_EXCEEDED = {4: 3, 6: 1}, {4: 3, 6: 2}, {4: 11, 6: 3}
+ERRORS = {family: {UNREACHABLE[family], TOO_BIG[family], TIME_EXCEEDED[family]} for family in (4, 6)}
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PROBE = 10, 23, 3
+NEVER_FRAGMENT = {4: (socket.IPPROTO_IP, IP_MTU_DISCOVER, PROBE), 6: (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PROBE)}
 HOP_LIMIT = {4: (socket.IPPROTO_IP, socket.IP_TTL), 6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
 
 
@@ -50,9 +58,10 @@ def test_a_base_with_another_management_interface_is_obeyed(make_lab):
     lab = make_lab()
     text, line = lab.router.read("/etc/mwan/nftables.conf"), 'define MANAGEMENT = { "eth0", "enmgmt0" }'
     assert text.count(line) == 1
-    lab.router.write("/etc/mwan/nftables.conf", text.replace(line, 'define MANAGEMENT = "eth9"'))
+    lab.router.write("/etc/mwan/nftables.conf", text.replace(line, f'define MANAGEMENT = "{wans.LAN}"'))
     lab.router.load_base()
     with listen(lab.router, socket.AF_INET):
+        assert connects(lab.opnsense, "10.250.250.1")
         assert not connects(lab.admin, "192.168.50.1")
 
 
@@ -165,6 +174,16 @@ def test_the_routers_own_packet_with_another_wans_address_is_dropped(lab, family
 
 
 @FAMILIES
+def test_the_routers_own_packet_that_somebody_leads_to_another_wan_is_dropped(lab, family):
+    """A mark that another program sets in the output hook routes the packet anew; its source stays."""
+    lab.router.nft(f"table inet other {{\nchain out {{\ntype route hook output priority mangle;\n"
+                   f"udp dport {PORT} meta mark set 2\n}}\n}}\n")
+    with UdpFlow(lab.router, SERVERS[family][0], {4: "104.57.226.193", 6: "2001:506:72f7:108c::1"}[family]) as flow:
+        assert flow.ask(seconds=0.2) is None
+    assert lab.leaks() == {}
+
+
+@FAMILIES
 def test_the_routers_own_packet_with_a_wans_address_leaves_there(lab, family):
     for one in lab.wans:
         source = {4: one.address4.split("/")[0], 6: one.address6}[family]
@@ -174,55 +193,103 @@ def test_the_routers_own_packet_with_a_wans_address_leaves_there(lab, family):
 
 # Errors and sizes
 
+def errors(namespace, target, source=None, hops=64, size=1):
+    """The types of the ICMP errors that one datagram of a new flow brings back."""
+    family = 6 if ":" in target else 4
+    with namespace.socket(AF[family], socket.SOCK_RAW, ICMP[family]) as sock, UdpFlow(namespace, target, source) as flow:
+        flow.sock.setsockopt(*HOP_LIMIT[family], hops)
+        flow.sock.setsockopt(*NEVER_FRAGMENT[family])
+        flow.sock.send(b"x" * size)
+        kinds = []
+        while readable(sock, 0.3):
+            data = sock.recv(4096)
+            kinds.append(data[(data[0] & 15) * 4 if family == 4 else 0])
+    return [kind for kind in kinds if kind in ERRORS[family]]
+
+
 @FAMILIES
 def test_traceroute_shows_the_router(lab, family):
     """A packet that dies here is answered with time exceeded, in both directions."""
-    protocol = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}[family]
-    cases = [(lab.client, None, SERVERS[family][0], 2)]
-    stranger = {4: STRANGER4, 6: STRANGER6}[family]
+    assert TIME_EXCEEDED[family] in errors(lab.client, SERVERS[family][0], hops=2)
     for one in lab.wans:
-        cases.append((lab.internet, stranger, {4: one.public4[1], 6: one.host(CLIENT6)}[family], 2))
-    for namespace, source, target, hops in cases:
-        with namespace.socket(AF[family], socket.SOCK_RAW, protocol) as errors, \
-                UdpFlow(namespace, target, source) as flow:
-            flow.sock.setsockopt(*HOP_LIMIT[family], hops)
-            flow.send()
-            kinds = []
-            while readable(errors, 0.3):
-                data = errors.recv(2048)
-                kinds.append(data[(data[0] & 15) * 4 if family == 4 else 0])
-        assert {4: 11, 6: 3}[family] in kinds, f"{namespace.name} to {target}"
+        target = {4: one.public4[1], 6: one.host(CLIENT6)}[family]
+        assert TIME_EXCEEDED[family] in errors(lab.internet, target, {4: STRANGER4, 6: STRANGER6}[family], hops=2), one.name
     assert lab.leaks() == {}
 
 
-@FAMILIES
-def test_the_mss_is_clamped_to_each_wans_mtu(make_lab, family):
-    lab = make_lab([wans.att(mtu=1400), wans.webpass()]).up()
-    header = {4: 40, 6: 60}[family]
-    seen = {}
-    with listen(lab.internet, AF[family], 8443) as server:
-        for number in range(24):
-            with lab.client.socket(AF[family], socket.SOCK_STREAM) as sock:
-                sock.settimeout(2)
-                sock.connect((SERVERS[family][number % 2], 8443))
-                peer, address = server.accept()
-                with peer:
-                    mss = struct.unpack("i", peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 4))[0]
-                seen.setdefault(lab.wan_of(address[0]).name, set()).add(mss)
-    timestamps = 12  # of each segment, off the MSS
-    assert seen == {"att": {1400 - header - timestamps}, "webpass": {1500 - header - timestamps}}
+def test_errors_of_a_providers_router_with_a_private_address_come_in(lab):
+    """Many have one. No new flow from there comes in, but an error belongs to a flow of ours."""
+    for isp in lab.isps:
+        isp.ip("addr add 10.9.9.9/32 dev lo\n")
+        own = isp.wan.address4.split("/")[0]
+        isp.ip(f"route replace {own}/32 dev mwan src 10.9.9.9\n" if isp.wan.routed4 else
+               f"route replace {topology.network4(isp.wan)} dev mwan src 10.9.9.9\n")
+        if isp.wan.routed4:
+            isp.ip(f"route replace {topology.network4(isp.wan)} via {own} dev mwan src 10.9.9.9\n")
+    for server in SERVERS4:
+        assert errors(lab.client, server, hops=3) == [TIME_EXCEEDED[4]]
+        assert errors(lab.router, server, hops=1) == [TIME_EXCEEDED[4]]
+
+
+@pytest.fixture(scope="module")
+def linklocal(share_lab):
+    """The original's shape: the LAN's interface has no IPv6 address but its link-local one. WANs of 1,400 bytes."""
+    lab = share_lab([wans.att(mtu=1400), wans.webpass(mtu=1400)], balance={"all_down": "unreachable"})
+    lab.router.ip(f"addr del 3d06:bad:b01:fe::1/64 dev {wans.LAN}\n")
+    return lab.up()
 
 
 @FAMILIES
-def test_large_transfers_pass_a_wan_with_a_small_mtu(make_lab, family):
-    lab = make_lab([wans.att(mtu=1400), wans.webpass()]).up()
-    lab.isp("att").ip("link set mwan mtu 1400\n")
-    for _ in range(8):
-        with TcpFlow(lab.client, SERVERS[family][0]) as flow:
-            assert flow.echo("x" * 50000) == "x" * 50000
-    target, source = {4: (lab.wan("att").public4[1], STRANGER4), 6: (lab.wan("att").host(CLIENT6), STRANGER6)}[family]
-    with TcpFlow(lab.internet, target, source) as flow:
-        assert flow.echo("x" * 50000) == "x" * 50000
+def test_a_first_packet_that_is_too_big_is_answered_inside(linklocal, family):
+    assert errors(linklocal.client, SERVERS[family][0], size=1445) == [TOO_BIG[family]]
+    assert errors(linklocal.client, SERVERS[family][0], size=1200) == []
+
+
+@FAMILIES
+def test_traceroute_shows_a_router_without_an_address_inside(linklocal, family):
+    assert errors(linklocal.client, SERVERS[family][0], hops=2) == [TIME_EXCEEDED[family]]
+
+
+COUNT_ERRORS = """
+table inet errors
+delete table inet errors
+table inet errors {
+    counter seen { }
+    chain ingress {
+        type filter hook prerouting priority raw; policy accept;
+        iifname "mwan" icmp type { destination-unreachable, time-exceeded, parameter-problem } counter name seen
+        iifname "mwan" icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } counter name seen
+    }
+}
+"""
+
+
+def errors_at_providers(lab):
+    """How many ICMP errors the providers have got from the router since COUNT_ERRORS was loaded there."""
+    return sum(item["counter"]["packets"] for isp in lab.isps
+               for item in json.loads(isp.command(["nft", "-j", "list", "counters", "table", "inet", "errors"]))["nftables"][1:])
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["WANs up", "WANs down"])
+@FAMILIES
+def test_inside_is_told_of_errors_and_nobody_else_is(linklocal, family, up):
+    """A source that is not inside may be a stranger's: an error would go to him, and quote inside addresses."""
+    lab, server = linklocal, SERVERS[family][0]
+    mine, stranger, length = {4: ("10.250.250.4", "8.8.4.4", 32), 6: (wans.ROUTER6, "2600::53", 128)}[family]
+    lab.opnsense.ip(f"addr replace {stranger}/{length} dev wan0 noprefixroute\n")
+    if not up:
+        lab.router.health(**{f"{one.name}{family}": "down" for one in lab.wans})
+    lab.router.run("update-routes")
+    for isp in lab.isps:
+        isp.nft(COUNT_ERRORS)
+    try:
+        assert errors(lab.opnsense, server, mine) == ([] if up else [UNREACHABLE[family]])
+        for hops, size in ((64, 1), (64, 1445), (1, 1)):
+            errors(lab.opnsense, server, stranger, hops, size)
+        assert errors_at_providers(lab) == 0
+    finally:
+        lab.router.run("rm", "-f", "/run/mwan/health.json")
+        lab.router.run("update-routes")
 
 
 def test_a_port_forward_does_not_open_more_than_it_says(lab):

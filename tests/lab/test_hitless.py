@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Established flows on healthy WANs lose nothing (I5), a second run changes nothing (I6), one run is enough (I7)."""
 
 import pytest

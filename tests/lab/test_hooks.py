@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """networkd-dispatcher's hooks: files it accepts, that do their work and nothing else."""
 
 import stat

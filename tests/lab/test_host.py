@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The Proxmox host: x710-vf-setup brings VFs from any state to the right one, and says what keeps it from it;
 check-host says what is wrong. On files and an `ip` that stand for the host (host.py, host-ip).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Services behind OPNsense are reached on each WAN, by each of its addresses."""
 
 import socket

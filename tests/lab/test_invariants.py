@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 What always holds, with traffic: I1 to I4 (I5 to I7 are in test_hitless.py). That
 nothing leaks (I1) is checked at the end of every other lab test too.

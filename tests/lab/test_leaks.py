@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Nothing leaks (I1) when the ground moves: the LAN goes, marks, WANs and prefixes change, sources are forged."""
 
 import socket
@@ -8,7 +9,7 @@ import rtnl
 import wans
 from icmp import ping
 from lab import CLIENT2_6, CLIENT6, SERVERS4, SERVERS6, STRANGER4, STRANGER6
-from traffic import PORT, Load, UdpFlow, answers, close_all, udp_flows, wait_until
+from traffic import PATIENCE, PORT, Load, UdpFlow, answers, close_all, readable, udp_flows, wait_until
 
 ATT, WEBPASS, NEW = "2600:1700:2f71:c80::/60", "2604:5500:c271:be00::/60", "2600:1700:aaaa:50::/60"
 IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
@@ -21,7 +22,7 @@ LAN_GONE = {
 }
 
 
-def ask_again(flows, seconds=2):
+def ask_again(flows, seconds=PATIENCE):
     for flow in flows:
         flow.send()
     return answers(flows, seconds)
@@ -185,21 +186,56 @@ def send_as(namespace, source, target, text):
         sock.sendto(text.encode(), (target, PORT))
 
 
-@pytest.mark.parametrize("family", [4, 6])
-def test_inside_sources_from_a_wan_never_reach_the_lan(lab, family):
-    att, stranger = lab.wan("att"), STRANGER4 if family == 4 else STRANGER6
-    forged = {4: [("10.250.250.4", att.public4[1]), ("10.250.250.3", att.public4[1])],
-              6: [(CLIENT6, att.host(CLIENT2_6)), (wans.ROUTER6, att.host(CLIENT6)), (CLIENT6, att.edge())]}[family]
+def arriving(lab, sent):
+    """Which of these datagrams, {text: (source, target)}, get from att's provider to the LAN. The honest one is the last."""
     with lab.opnsense.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as lan:
         lan.bind(("wan0", 3))
-        lan.settimeout(3)
-        for source, target in forged:
-            send_as(lab.isp("att"), source, target, "mute forged")
-        send_as(lab.isp("att"), stranger, forged[0][1], "mute honest")
+        lan.settimeout(PATIENCE)
+        for text, (source, target) in sent.items():
+            send_as(lab.isp("att"), source, target, f"mute {text}.")
         frames = [lan.recv(2048)]
         while b"mute honest" not in frames[-1]:
             frames.append(lan.recv(2048))
-    assert [frame for frame in frames if b"forged" in frame] == []
+    return {text for text in sent if any(f"mute {text}.".encode() in frame for frame in frames)}
+
+
+OURS = {4: ["10.250.250.4", "10.250.250.1", "104.57.226.193", "104.57.226.195", "136.25.91.242", "136.25.91.246"],
+        6: [CLIENT6, wans.ROUTER6, "2001:506:72f7:108c::1", "2604:5500:c271:8000::72b", "2600:1700:2f71:c80::1",
+            "2600:1700:2f71:c81::100", "2604:5500:c271:be00::1", "2604:5500:c271:be0f::9"]}
+NOBODYS = {4: ["0.1.2.3", "10.1.2.3", "100.64.9.9", "169.254.1.1", "172.31.1.1", "192.0.0.9", "192.168.1.1", "198.19.0.1",
+               "240.0.0.1"],
+           6: ["fd00::1", "fc00:1::1", "100::1", "2001:2::1"]}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_forged_sources_from_a_wan_never_reach_the_lan(lab, family):
+    """Inside ones, our own of any WAN, those of any WAN's delegated prefix, and what nobody on the internet has."""
+    att, stranger = lab.wan("att"), STRANGER4 if family == 4 else STRANGER6
+    targets = [att.public4[1]] if family == 4 else [att.host(CLIENT2_6), att.host(CLIENT6), att.edge()]
+    sent = {f"{source}-{target}": (source, target) for source in OURS[family] + NOBODYS[family] for target in targets}
+    assert arriving(lab, {**sent, "honest": (stranger, targets[0])}) == {"honest"}
+
+
+def test_who_is_behind_a_modem_meets_private_sources(make_lab):
+    """A WAN whose own address is private has neighbours with private ones; another WAN has none."""
+    modem = wans.webpass(address4="192.168.8.100/24", gateway4="192.168.8.1", nat4="masquerade", address6="fd08::100")
+    lab = make_lab([wans.att(nat4="masquerade"), modem]).up()
+    for one, answered in ((lab.wan("att"), False), (modem, True)):
+        isp = lab.isp(one.name)
+        isp.ip("link set lo up\naddr add 192.168.8.1/32 dev lo\naddr add 10.9.9.9/32 dev lo\naddr add fd08:9::9/128 dev lo\n")
+        for target, source in ((one.address4.split("/")[0], "192.168.8.1"), (one.address4.split("/")[0], "10.9.9.9"),
+                               (one.address6, "fd08:9::9")):
+            assert ping(isp, target, source, seconds=PATIENCE if answered else 0.2) == answered, (one.name, source)
+
+
+def test_a_dhcp_server_of_the_provider_may_have_a_private_address(lab):
+    with lab.router.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, \
+            lab.isp("att").socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        client.bind(("", 68))
+        lab.isp("att").ip("addr add 10.9.9.9/32 dev lo\n")
+        server.bind(("10.9.9.9", 67))
+        server.sendto(b"x", ("104.57.226.193", 68))
+        assert readable(client, PATIENCE)
 
 
 def test_unmapped_sources_avoid_a_masquerading_wan_that_is_probed_down(make_lab):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The manual pages and the completion, as installed: they render, they are true, and their examples run."""
 
 import json
@@ -92,15 +93,18 @@ def test_options_and_exit_statuses_are_those_of_the_program(name):
     sections = page(name)
     assert [title for title in sections if title in SECTIONS] == SECTIONS
     documented = entries(sections["OPTIONS"])
-    assert sorted(head.split()[0] for head in documented) == sorted(options(name))
+    assert sorted(re.match(r"--[\w-]+", head)[0] for head in documented) == sorted(options(name))
     assert all(documented.values())
-    assert list(entries(sections["EXIT STATUS"])) == ["0", "1", "2"] + ["3"] * ("--check" in options(name))
+    wanted = ["0", "1", "2"] + ["3"] * ("--check" in options(name)) + ["4"] * ("--status" in options(name))
+    assert list(entries(sections["EXIT STATUS"])) == wanted
 
 
 def test_metrics_are_those_that_are_printed():
     text = Path(f"{REPO}/tests/golden/status/metrics.txt").read_text()
+    # That of certificates is printed where there are some, which tests/appliance/test_dot1x.py sees.
+    own = re.findall(r"\bmwan_dot1x_\w+", Path(f"{REPO}/lib/status/metrics.c").read_text())
     documented = re.findall(r"\bmwan_\w+", "\n".join(entries(page("health-check")["METRICS"])))
-    assert sorted(documented) == sorted(re.findall(r"^# TYPE (\S+)", text, re.M))
+    assert sorted(documented) == sorted({*own, *re.findall(r"^# TYPE (\S+)", text, re.M)})
 
 
 def test_members_of_the_json_object_are_told():
@@ -113,18 +117,37 @@ def test_members_of_the_json_object_are_told():
 
 
 def test_the_doctors_checks_are_told_in_their_order():
-    checks = re.findall(r'^\t\{ "([^"]+)", (?:true|false), doctor_', Path(f"{REPO}/lib/doctor.c").read_text(), re.M)
+    checks = re.findall(r'^\t\{ "([^"]+)", (?:true|false), doctor_', Path(f"{REPO}/lib/doctor/doctor.c").read_text(), re.M)
     assert checks and ", ".join(checks) in "\n".join(page("health-check")["THE DOCTOR"])
 
 
 # mwan.conf
 
 def keys():
-    """Each row of the table of keys: section, key, default (None: required), and the rest of it as text."""
-    text = Path(f"{REPO}/lib/config_keys.c").read_text()
-    for section, name, default, rest in re.findall(
-            r'^\t\{ SECTION_(\w+), "(\w+)", \w+, (?:0|\w+\([^()]*\)),\s*(NULL|"[^"]*"),(.*?) \},\n', text, re.M | re.S):
-        yield section.lower(), name, None if default == "NULL" else default.strip('"'), rest
+    """Each row of the tables of keys: section, key, default (None: required), and the rest of it as text."""
+    for path in sorted(Path(f"{REPO}/lib/config").glob("*.c")):
+        for section, rows in re.findall(r"struct key (\w+)_keys\[\] = \{\n(.*?)^\};", path.read_text(), re.M | re.S):
+            found = re.findall(r'^\t\{ "(\w+)", \w+, (?:0|\w+\([^()]*\)),\s*(NULL|"[^"]*"),(.*?) \},\n', rows, re.M | re.S)
+            assert len(found) == rows.count("\t{ ")
+            for name, default, rest in found:
+                yield section, name, None if default == "NULL" else default.strip('"'), rest
+
+
+KEYS = list(keys())
+EACH_KEY = pytest.mark.parametrize("section, key, default, rest", KEYS, ids=lambda value: value if value and value.isidentifier() else "")
+
+
+def names(section):
+    return [name for where, name, *_ in KEYS if where == section]
+
+
+def ranges(rest):
+    return re.findall(r"\d+\w* to \d+\w*", rest)
+
+
+def words(rest):
+    found = re.search(r"WORDS\((.*)\)", rest, re.S)
+    return re.findall(r'"([^"]+)"', found[1]) if found else []
 
 
 def key_entries(section):
@@ -133,36 +156,50 @@ def key_entries(section):
     return {head.split(" = ")[0]: f"{head}\n{text}" for head, text in found.items() if " = " in head}
 
 
-def example_value(section, key):
-    """What the example has, or None."""
+def example_keys(section):
+    """[(key, value, comment)] of a section of the example."""
     text = Path(f"{SHARE}/doc/mwan/examples/mwan.conf").read_text()
     body = re.search(rf"^\[{'wan att' if section == 'wan' else section}\](.*?)(?:^\[|\Z)", text, re.M | re.S)[1]
-    found = re.search(rf"^{key} *=([^;\n]*)", body, re.M)
-    return found and found[1].strip()
+    return [(key, value.strip(), comment) for key, value, comment in re.findall(r"^(\w+) *=([^;\n]*)(.*)", body, re.M)]
 
 
-def test_every_key_is_told_and_no_other():
-    table = list(keys())
-    assert len(table) == Path(f"{REPO}/lib/config_keys.c").read_text().count("\t{ SECTION_")
-    for section in ("mwan", "lan", "balance", "health", "wan", "notify"):
-        assert list(key_entries(section)) == [name for where, name, *_ in table if where == section]
+@pytest.mark.parametrize("section", dict.fromkeys(section for section, *_ in KEYS))
+def test_manual_and_example_have_every_key_once_and_no_other(section):
+    assert list(key_entries(section)) == names(section)
+    assert [key for key, *_ in example_keys(section)] == names(section)
 
 
-@pytest.mark.parametrize("section, key, default, rest", keys(), ids=lambda value: value if value and value.isidentifier() else "")
-def test_a_keys_default_range_and_words_are_told(section, key, default, rest):
+@EACH_KEY
+def test_the_manual_has_a_keys_default_range_and_words(section, key, default, rest):
     text = key_entries(section)[key]
     told = re.search(r"\bDefault: (.*)\.$", text, re.M)
     if default is None:
         assert not told and "Required." in text
     else:
         assert told and told[1] == (default or "none") and "Required" not in text
-        assert section == "lan" or example_value(section, key) == default
-    wanted = re.findall(r"\d+\w* to \d+\w*", rest)
+    expected = ranges(rest) + words(rest)
     if lengths := re.search(r"(\d+), (\d+), \.family", rest):
-        wanted.append(f"/{lengths[1]} to /{lengths[2]}")
-    if words := re.search(r"WORDS\((.*)\)", rest, re.S):
-        wanted += re.findall(r'"([^"]+)"', words[1])
-    assert [word for word in wanted if word not in text] == []
+        expected.append(f"/{lengths[1]} to /{lengths[2]}")
+    assert [part for part in expected if part not in text] == []
+
+
+@EACH_KEY
+def test_the_example_has_a_keys_default_range_and_words(section, key, default, rest):
+    value, comment = next(found[1:] for found in example_keys(section) if found[0] == key)
+    # The site of the example has an address or a name where there is no default.
+    assert value == default or (default is None or section == "lan" and default == "") and value
+    assert set(ranges(comment)) <= set(ranges(rest))
+    assert [word for word in words(rest) if not re.search(rf"\b{word}\b", value + comment)] == []
+
+
+def milliseconds(text):
+    return int(text.rstrip("ms")) * {"ms": 1, "s": 1000, "m": 60000}.get(re.sub(r"\d+", "", text), 1)
+
+
+@EACH_KEY
+def test_a_message_has_the_range_that_is_accepted(section, key, default, rest):
+    if accepted := re.search(r'", (\d+), (\d+)$', rest):
+        assert [milliseconds(text) for text in ranges(rest)[0].split(" to ")] == [int(accepted[1]), int(accepted[2])]
 
 
 def test_examples_of_mwan_conf_are_accepted(bare):
@@ -249,7 +286,7 @@ def test_every_command_completes_the_options_that_it_has(shell, name):
     ("update-routes ", []),
     ("update-routes --config /etc/mwan/mw", ["/etc/mwan/mwan.conf"]),
     ("update-routes --config=/etc/mwan/mw", ["/etc/mwan/mwan.conf"]),
-    ("update-routes --check --config /etc/mwan/", ["/etc/mwan/mwan.conf", "/etc/mwan/nftables.conf"]),
+    ("update-routes --check --config /etc/mwan/", ["/etc/mwan/mwan.conf", "/etc/mwan/nftables.conf", "/etc/mwan/nftables.d"]),
     ("mwan-trace ", ["new", "show"]),
     ("mwan-trace new ", ["boot", "deploy"]),
     ("mwan-trace --verbose new d", ["deploy"]),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A run with nothing to do only looks: no processes, no transaction, nothing written to the kernel."""
 
 import re

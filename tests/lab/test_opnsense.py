@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 conf/opnsense/README.md: each command that it runs on MWAN shows what it says there, with an OPNsense that is set up as it says;
 and what it warns of is so.

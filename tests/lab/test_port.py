@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The 802.1X port: the flag is as true as what wpa_supplicant says, whatever that is, and the VLAN gets its lease."""
 
 import json
@@ -7,7 +8,8 @@ import time
 import pytest
 
 import wans
-from port import BRINGUP, PORT, SOCKET, STOP, VLAN, Port, Supplicant
+from port import BRINGUP, FLAG, PORT, SOCKET, STOP, VLAN, Port, Supplicant
+from traffic import PATIENCE
 
 
 @pytest.fixture
@@ -24,11 +26,11 @@ def port(make_lab):
 def test_an_event_and_status_agree(port):
     result = port.act(PORT, "CONNECTED")
     assert port.flag and port.told() == [STOP]
-    assert result.err == f"<5>port={PORT} is authenticated\n", result
+    assert result.err == f"<5>{PORT} is authenticated\n", result
     port.supplicant.say(False)
     result = port.act(PORT, "DISCONNECTED")
     assert not port.flag and port.told() == [STOP]
-    assert result.err.startswith(f"<4>port={PORT} is no longer authenticated: {PORT}: the authenticator"), result
+    assert result.err.startswith(f"<4>{PORT} is no longer authenticated: {PORT}: nobody answers"), result
 
 
 def test_nothing_is_said_or_done_when_nothing_has_changed(port):
@@ -71,7 +73,7 @@ def test_what_makes_no_sense_is_not_authenticated(port, answer):
     began = time.monotonic()
     port.sync()
     assert not port.flag and port.told() == [STOP]
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("socket_stays", [False, True])
@@ -117,7 +119,7 @@ def test_an_authenticator_that_does_not_answer_ends_it(port):
     result = port.sync()
     assert not port.flag and port.told() == [STOP]
     assert port.supplicant.taken() == ["REAUTHENTICATE", "REASSOCIATE"]
-    assert "does not confirm" in result.err, result
+    assert "nobody answers 802.1X" in result.err, result
 
 
 def test_a_lost_carrier_is_not_authenticated_and_asked_about_when_it_is_back(port):
@@ -223,6 +225,17 @@ def test_a_broken_configuration_does_not_keep_the_flag_from_the_truth(port):
     assert not port.flag
 
 
+def test_a_flag_that_leads_nowhere_or_stays_is_no_secret(port):
+    flag = port.router.path(FLAG)
+    port.supplicant.say(False)
+    flag.symlink_to("/nowhere")
+    assert port.sync().code == 0 and not flag.is_symlink()
+    flag.mkdir()
+    result = port.sync(check=False)
+    assert result.code == 1 and FLAG in result.err, result
+    flag.rmdir()
+
+
 def test_a_systemctl_that_fails_does_not_keep_the_flag_from_the_truth(port):
     port.router.write("/run/bin/systemctl", "#!/bin/sh\nexit 1\n", 0o755)
     assert "systemctl stop" in port.act(PORT, "CONNECTED").err
@@ -252,6 +265,32 @@ def test_the_port_comes_from_the_environment_and_the_defaults(port):
     assert "eth8" in port.act("--sync", "--verbose").err
 
 
+# ---- before wpa_supplicant ----
+
+
+def makes_link_local_addresses(port):
+    return port.router.run("cat", f"/proc/sys/net/ipv6/conf/{PORT}/addr_gen_mode").out == "0\n"
+
+
+def test_only_eapol_belongs_on_a_port_that_is_no_wan(port):
+    assert makes_link_local_addresses(port)
+    result = port.act("--prepare", PORT)
+    assert result.err == "" and not makes_link_local_addresses(port)
+
+
+def test_a_port_that_is_the_wan_keeps_its_ipv6(port):
+    port.router.write("/etc/mwan/mwan.conf", port.router.read("/etc/mwan/mwan.conf").replace(VLAN, PORT))
+    assert port.act("--prepare", PORT).err == "" and makes_link_local_addresses(port)
+
+
+@pytest.mark.parametrize("args, code", [(["--prepare", "eth9"], 1), (["--prepare", "--sync", PORT], 2),
+                                        (["--prepare", PORT, "CONNECTED"], 2),
+                                        (["--prepare", "--config", "/nowhere", PORT], 2)])
+def test_what_can_not_be_prepared_is_left_alone(port, args, code):
+    result = port.act(*args, check=False)
+    assert result.code == code and result.err and makes_link_local_addresses(port), result
+
+
 # ---- bringup-att-vlan ----
 
 
@@ -276,7 +315,7 @@ def test_a_link_without_a_lease_is_reconfigured_and_waited_for(port, bus):
     bus.then(VLAN, Addresses=[dhcp4()])
     result = bringup(port)
     assert result.code == 0 and bus.calls() == [f"ReconfigureLink {bus.index(VLAN)}"]
-    assert result.err.splitlines()[-1] == f"<5>interface={VLAN} has 104.57.226.193"
+    assert result.err.splitlines()[-1] == f"<5>{VLAN} has 104.57.226.193"
 
 
 def test_a_lease_is_renewed_and_never_taken_away(port, bus):
@@ -306,7 +345,7 @@ def test_the_vlan_is_waited_for(port, bus):
     assert process.poll() is None
     port.lab.plug("att")
     bus.describe(VLAN, Addresses=[dhcp4()])
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     process.communicate()
 
 
@@ -317,7 +356,7 @@ def test_networkd_is_waited_for(port, bus):
     time.sleep(1)
     assert process.poll() is None
     bus.start()
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     process.communicate()
 
 
@@ -328,7 +367,7 @@ def test_what_does_not_come_is_named(port, bus):
     port.router.configure(port.router.read("/etc/mwan/mwan.conf").replace(VLAN, f"{PORT}.8"))
     second = port.router.start("bringup-att-vlan")
     try:
-        said = [process.communicate(timeout=60)[1] for process in (first, second)]
+        said = [process.communicate(timeout=PATIENCE)[1] for process in (first, second)]
     finally:
         for process in (first, second):
             process.kill()
@@ -337,11 +376,12 @@ def test_what_does_not_come_is_named(port, bus):
     assert f"there is no {PORT}.8: it needs a .netdev file" in said[1]
 
 
-@pytest.mark.parametrize("state", ["unmanaged", "failed"])
-def test_a_link_that_networkd_leaves_alone_is_named_at_once(port, bus, state):
+@pytest.mark.parametrize("state, says", [("unmanaged", "no .network file matches it: write one for it in"),
+                                         ("failed", f"has failed to configure {VLAN}: `journalctl")])
+def test_a_link_that_networkd_leaves_alone_is_named_at_once(port, bus, state, says):
     bus.describe(VLAN, AdministrativeState=state)
     result = bringup(port)
-    assert result.code == 1 and "no .network file" in result.err and bus.calls() == []
+    assert result.code == 1 and says in result.err and bus.calls() == []
     assert len(result.err.splitlines()) == 1
 
 
@@ -360,9 +400,12 @@ def trouble(port):
 
 def test_a_port_that_is_not_authorized_is_named_with_what_to_do(port, bus):
     port.supplicant.say(False, "HELD")
-    assert "refused the certificate" in trouble(port)
-    port.supplicant.say(False, "CONNECTING")
-    assert "has not answered yet" in trouble(port)
+    port.supplicant.events = ["CTRL-EVENT-EAP-STATUS status='started' parameter=''",
+                              "CTRL-EVENT-EAP-STATUS status='completion' parameter='failure'"]
+    assert "the authenticator refuses us (EAP failure)" in trouble(port)
+    port.router.path("/run/mwan/dot1x").unlink()
+    port.supplicant.events = []
+    assert "nobody answers 802.1X" in trouble(port)
     port.supplicant.close()
     assert "systemctl status wpa_supplicant-mwan" in trouble(port)
     port.carrier(False)
@@ -397,7 +440,7 @@ def test_certificates_are_of_no_interest_while_the_port_is_authorized(port, bus)
     assert bringup(port).code == 0
 
 
-@pytest.mark.parametrize("args, says", [(["eth9"], "no WAN of /etc/mwan/mwan.conf is a VLAN of eth9"),
+@pytest.mark.parametrize("args, says", [(["eth9"], "no WAN of /etc/mwan/mwan.conf is on eth9"),
                                         ([PORT, "more"], "one argument too many"), (["a/b"], "not the name"),
                                         (["--config", "/nowhere"], "/nowhere"), (["--check"], "unknown option")])
 def test_bringup_names_bad_usage(port, args, says):

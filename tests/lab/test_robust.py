@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Files, streams and the order of events: what is lost, closed or late does not keep a run from its work."""
 
 import fcntl
@@ -6,27 +7,18 @@ import re
 
 import pytest
 
+import damage
 import rtnl
-import wans
 from lab import SERVERS4, SERVERS6
-from machine import OWNER
-from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
+from machine import OWNER, difference
+from traffic import PATIENCE, UdpFlow, answers, close_all, udp_flows, wait_until
 
 PROGRAMS = ["update-routes", "update-npt"]
 
 
-def carries(lab):
-    """Both families work, on both WANs."""
-    for servers in (SERVERS4, SERVERS6):
-        flows = udp_flows(lab.client, 40, servers)
-        seen = lab.shares(answers(flows))
-        close_all(flows)
-        assert set(seen) == {"att", "webpass"}
-
-
 def shell(lab, text, **kwargs):
-    """Runs a line in which closed streams can be written; 7 s is far longer than any run takes."""
-    return lab.router.run("timeout", "7", "sh", "-c", text, **{"check": False, **kwargs})
+    """Runs a line in which closed streams can be written."""
+    return lab.router.run("sh", "-c", text, **{"check": False, **kwargs})
 
 
 # Files
@@ -35,13 +27,13 @@ def kept_files(lab):
     return sorted(shell(lab, "cd /run/mwan && find . -type f").out.split())
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty"])
-def test_one_run_makes_good_for_any_kept_file(lab, damage):
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_one_run_makes_good_for_any_kept_file(lab, how):
     wanted, files = lab.router.snapshot(), kept_files(lab)
     assert len(files) > 5
     for number, name in enumerate(files):
         path = lab.router.path("/run/mwan") / name
-        if damage == "empty":
+        if how == "empty":
             path.write_text("")
         else:
             path.unlink()
@@ -61,7 +53,24 @@ def test_a_health_file_that_is_no_file_is_not_waited_for(lab):
     for program in PROGRAMS:
         result = shell(lab, program)
         assert result.code == 0 and re.search("<4>.*/run/mwan/health.json", result.err), result
-    carries(lab)
+    lab.carries()
+
+
+def test_without_libnl_route_a_run_changes_nothing(lab):
+    """The library is loaded when there is something to change, and before anything is changed."""
+    library = lab.router.run("sh", "-c", "ldconfig -p | sed -n 's/.*libnl-route-3.* => //p'").out.split()[0]
+    desired = lab.router.snapshot()
+    lab.router.run("mount", "--bind", "/dev/null", library)
+    assert lab.router.run("update-routes").err == ""
+    lab.router.wipe()
+    before = lab.router.snapshot()
+    for program in PROGRAMS:
+        result = lab.router.run(program, check=False)
+        assert result.code == 1 and "<3>libnl-route-3.so.200 is missing or too old" in result.err, result
+    assert lab.router.snapshot() == before
+    lab.router.run("umount", library)
+    lab.router.run("update-npt")
+    assert lab.router.snapshot() == desired
 
 
 # Streams
@@ -74,7 +83,7 @@ def test_a_run_with_closed_streams_does_its_work_and_writes_nowhere_else(lab, cl
     for program in PROGRAMS:
         result = shell(lab, f"{program} {closed}")
         assert (result.code, result.out) == (0, ""), result
-    assert shell(lab, "grep -rlE '<[0-7]>|added=' /run/mwan").out == ""
+    assert shell(lab, "grep -rlE '<[0-7]>|the kernel has been' /run/mwan").out == ""
     assert lab.router.read("/run/mwan/lock") == ""
     lab.router.ip("route add default via 136.25.91.241 dev enwebpass0 proto dhcp metric 101\n", 4)
     lab.router.run("update-routes")
@@ -106,13 +115,13 @@ def test_a_run_whose_reader_has_left_goes_on_to_the_end(lab):
 
 def type_in(lab, line):
     """One line of a plan, as somebody would type it. Debian 12's ip does not know the owner of an address."""
-    tool, rest = line.split(" ", 1)
-    address = re.fullmatch(rf"(?:-[46] )?address add (\S+) dev (\S+) proto {OWNER}", rest)
-    if tool == "ip" and address:
+    address = re.fullmatch(rf"ip (?:-6 )?address add (\S+) dev (\S+) proto {OWNER}( nodad)?", line)
+    if address and "proto" not in lab.router.run("ip", "address", "help", check=False).err:
+        assert (":" in address[1]) == bool(address[3]), line
         rtnl.change_address(lab.router, rtnl.RTM_NEWADDR, address[2], address[1], OWNER)
     else:
-        assert tool in ("ip", "nft"), line
-        lab.router.run(tool, *(rest.split() if tool == "ip" else [rest]))
+        assert line.startswith(("ip ", "nft ")), line
+        lab.router.run("sh", "-c", line)
 
 
 def empty(lab):
@@ -128,22 +137,47 @@ DAMAGES = {
     "mangle flushed": lambda lab: lab.router.nft("flush table inet mangle"),
     "mangle intruded": lambda lab: lab.router.nft("insert rule inet mangle prerouting accept; add chain inet mangle x"),
     "nat deleted": lambda lab: lab.router.nft("delete table ip nat; delete table ip6 nat"),
-    "sets flushed": lambda lab: lab.router.nft("flush set inet filter wan; flush map inet filter paths"),
+    "sets flushed": lambda lab: lab.router.nft("flush set inet filter wan; flush chain inet filter refuse"),
     "exits intruded": lambda lab: lab.router.nft("insert rule inet filter exits accept; add counter inet filter m9_ipv4_in"),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_plan_can_be_typed_in_line_by_line(lab, damage):
+@pytest.mark.parametrize("what", DAMAGES)
+def test_a_plan_can_be_typed_in_line_by_line(lab, what):
     wanted = sorted(lab.router.snapshot())
-    DAMAGES[damage](lab)
+    DAMAGES[what](lab)
     plan = lab.router.run("update-routes", "--dry-run").out.splitlines()
     assert plan
     for line in plan:
         type_in(lab, line)
     assert lab.router.run("update-routes", "--check", check=False).code == 0
     assert sorted(lab.router.snapshot()) == wanted
-    carries(lab)
+    lab.carries()
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_plan_against_what_mwan_never_sets_can_be_typed_in(lab, part):
+    wanted = sorted(lab.router.snapshot())
+    before = lab.router.addresses()
+    for what, intrude in damage.INTRUSIONS[part::4]:
+        intrude(lab.router)
+    for line in lab.router.run("update-routes", "--dry-run").out.splitlines():
+        type_in(lab, line)
+    found = sorted(lab.router.snapshot())
+    assert found == wanted, "\n".join(difference(wanted, found))
+    assert lab.router.addresses() == before
+    assert lab.router.run("update-routes", "--check", check=False).code == 0
+
+
+def test_an_address_that_goes_can_be_typed_in(lab):
+    wanted = sorted(lab.router.snapshot())
+    for interface, address in (("enatt0.3242", "104.57.226.195/32"), ("enwebpass0", "2604:5500:c271:ffff::1/128")):
+        rtnl.change_address(lab.router, rtnl.RTM_NEWADDR, interface, address, OWNER)
+    plan = lab.router.run("update-routes", "--dry-run").out.splitlines()
+    assert len(plan) == 2 and all(" address del " in line for line in plan), plan
+    for line in plan:
+        type_in(lab, line)
+    assert sorted(lab.router.snapshot()) == wanted
 
 
 @pytest.mark.parametrize("record", ["kept", "lost"])
@@ -179,7 +213,7 @@ def test_a_run_that_waited_uses_the_configuration_of_now(lab, program):
         wait_until(lambda: waits_for_lock(process), what="the run waits")
         lab.wan("att").weight = 9
         lab.configure()
-    process.communicate(timeout=10)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert lab.router.run("update-routes", "--check", check=False).code == 0
 
@@ -187,7 +221,7 @@ def test_a_run_that_waited_uses_the_configuration_of_now(lab, program):
 def test_a_fixed_prefix_needs_only_update_routes(bare):
     """Also when it is edited: the old one and its flows go with the same run."""
     bare.router.run("update-routes")
-    carries(bare)
+    bare.carries()
     flows = udp_flows(bare.client, 40, SERVERS6)
     answers(flows)
     bare.give_prefix("att", "2600:1700:aaaa:50::/60")
@@ -196,7 +230,7 @@ def test_a_fixed_prefix_needs_only_update_routes(bare):
     bare.router.run("update-routes")
     assert [line for line in bare.router.snapshot() if "2600:1700:2f71:c8" in line] == []
     assert rtnl.tracks(bare.router, "2600:1700:2f71:c80::/60") == 0
-    carries(bare)
+    bare.carries()
     close_all(flows)
     assert bare.router.run("update-npt", "--check", check=False).code == 0
 
@@ -204,12 +238,13 @@ def test_a_fixed_prefix_needs_only_update_routes(bare):
 def test_who_waits_for_opnsense_keeps_nobody_waiting(bare):
     """OPNsense may take as long as it likes to speak IPv6: IPv4 is carried meanwhile, and others have their turn."""
     bare.opnsense.sysctl("net/ipv6/conf/wan0/disable_ipv6", 1)
-    process = bare.router.start("update-routes")
-    with UdpFlow(bare.client, SERVERS4[0]) as flow:
-        wait_until(lambda: flow.ask(seconds=0.1), 2, "IPv4 is carried")
-    with open(bare.router.path("/run/mwan/lock"), "r+", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        fcntl.flock(lock, fcntl.LOCK_UN)
-    assert process.poll() is None, "it did not wait for OPNsense"
-    _, said = process.communicate(timeout=10)
-    assert process.returncode == 0 and "nobody answers for router6_linklocal" in said
+    for arguments in ([], ["--check"]):
+        process = bare.router.start("update-routes", *arguments)
+        with UdpFlow(bare.client, SERVERS4[0]) as flow:
+            wait_until(lambda: flow.ask(seconds=0.1), "IPv4 is carried")
+        with open(bare.router.path("/run/mwan/lock"), "r+", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        assert process.poll() is None, "it did not wait for OPNsense"
+        _, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0 and said.count("nobody answers for router6_linklocal") == 1, said

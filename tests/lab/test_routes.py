@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """update-routes finds the gateways however they are written, and what it does when something is missing."""
 
 import errno
@@ -7,7 +8,7 @@ import pytest
 
 import wans
 from lab import CLIENT6, OPNSENSE_LL, SERVERS4, SERVERS6, STRANGER6
-from traffic import TcpFlow, UdpFlow, answers, close_all, udp_flows
+from traffic import TcpFlow, UdpFlow, answers, close_all, udp_flows, wait_until
 
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -309,5 +310,52 @@ def test_a_silent_opnsense_costs_two_seconds_and_a_warning(bare):
     assert "<4>" in result.err
     assert not inside_gateways(bare)
     bare.opnsense.ip("link set wan0 up\naddr replace 3d06:bad:b01:fe::2/64 dev wan0 nodad\n")
+    wait_until(lambda: "NO-CARRIER" not in bare.router.command(["ip", "link", "show", wans.LAN]), "carrier")
     bare.router.run("update-routes")
     assert inside_gateways(bare) == {OPNSENSE_LL}
+
+
+# The tables' names for ip(8)
+
+def named(lab, name):
+    """The destinations in the table that ip knows by this name."""
+    listed = lab.router.run("ip", "route", "show", "table", name, check=False)
+    return {line.split()[0] for line in listed.out.splitlines()}
+
+
+def test_ip_knows_each_table_by_its_wan_also_after_an_edit(lab):
+    assert "default" in named(lab, "att") and "default" in named(lab, "webpass")
+    lab.wan("webpass").name = "fibre"
+    lab.wan("att").table = 1100
+    lab.configure()
+    lab.up()
+    assert "lookup fibre" in lab.router.run("ip", "rule").out
+    for name, number in (("att", "1100"), ("fibre", "200")):
+        assert "default" in named(lab, name) and named(lab, name) == named(lab, number)
+    assert named(lab, "webpass") == set()
+
+
+def test_the_daemon_follows_with_the_names(watch):
+    lab, daemon = watch()
+    lab.wan("att").name = "cable"
+    lab.configure(health=wans.QUICK)
+    daemon.reload()
+    daemon.wait(lambda: "default" in named(lab, "cable"), "the name")
+
+
+def test_the_names_are_written_again_when_they_are_gone_and_only_then(lab):
+    path = "/run/mwan/rt_tables.conf"
+    kept = lab.router.path(path).stat()
+    lab.router.run("update-routes")
+    assert lab.router.path(path).stat() == kept
+    lab.router.run("rm", path)
+    lab.router.run("update-routes")
+    assert "default" in named(lab, "att")
+
+
+@pytest.mark.parametrize("name", ["main", "local", "default", "all", "cache", "300", "0x12c"])
+def test_a_wan_hides_no_table_of_ips_own(make_lab, name):
+    lab = make_lab([wans.att(name=name), wans.webpass()]).up()
+    assert named(lab, "webpass") == named(lab, "200")
+    assert named(lab, "300") == set()
+    assert lab.router.run("ip", "route", "show", "table", "main").out == lab.router.run("ip", "route").out

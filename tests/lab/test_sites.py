@@ -1,10 +1,14 @@
-"""Odd sites: neighbours, gateways, names and prefixes that nobody would choose, and somebody has."""
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The README's sites, and odd ones: neighbours, gateways, names and prefixes that nobody would choose, and somebody has."""
+
+import configparser
 
 import pytest
 
+import readme
 import topology
 import wans
-from lab import CLIENT6, SERVERS4, SERVERS6, STRANGER6
+from lab import CLIENT6, SERVERS4, SERVERS6, STRANGER4, STRANGER6
 from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
 
 SERVERS = {4: SERVERS4, 6: SERVERS6}
@@ -30,6 +34,52 @@ def translations(lab):
     rules = [rule.split() for rule in lab.router.chain("ip6", "nat", "postrouting")]
     return {one.name: words[-1] for one in lab.wans for words in rules
             if "prefix" in words and f'"{one.interface}"' in words}
+
+
+# The README's
+
+def site_of(make_lab, text):
+    """A lab with a README's mwan.conf as it stands there: the links are called as the file says, and DHCP has given addresses."""
+    file = configparser.ConfigParser(inline_comment_prefixes=";")
+    file.read_string(text)
+    described = [(name.split()[1], file[name]) for name in file.sections() if name.startswith("wan ")]
+    lab = make_lab([make(name=name, interface=keys["interface"], nat4=keys.get("nat4", "map"))
+                    for make, (name, keys) in zip((wans.att, wans.webpass), described, strict=True)])
+    if (lan := file["lan"]["interface"]) != wans.LAN:
+        lab.router.ip(f"link set {wans.LAN} down\nlink set {wans.LAN} name {lan}\nlink set {lan} up\n")
+    lab.router.configure(text)
+    return lab
+
+
+def test_the_plainest_site_of_the_readme_balances_and_fails_over(make_lab):
+    lab = site_of(make_lab, readme.sites()[0])
+    daemon = lab.daemon()
+    names = {one.name for one in lab.wans}
+    assert set(shares(lab, 4)) == names and len(names) == 2
+    assert lab.router.run("update-routes", "--check").out == ""
+    for one in lab.wans:
+        lab.cut(one.name)
+        daemon.wait(lambda name=one.name: not daemon.family(name, "ipv4")["eligible"])
+        assert shares(lab, 4) == {(names - {one.name}).pop(): 60}
+        lab.mend(one.name)
+        daemon.wait(lambda name=one.name: daemon.family(name, "ipv4")["eligible"])
+        assert set(shares(lab, 4)) == names
+
+
+def test_the_other_site_of_the_readme_has_public_addresses_and_ipv6(make_lab):
+    lab = site_of(make_lab, readme.sites()[1])
+    bus = lab.networkd()
+    for one in lab.wans:
+        bus.delegate(one.interface, one.prefix6)
+    lab.up()
+    for one in lab.wans:
+        for inside, public in list(zip(wans.INSIDE4, one.public4))[:2]:
+            with UdpFlow(lab.internet, public, STRANGER4) as flow:
+                assert flow.ask().local == inside
+        for outside, inside in ((one.edge(), wans.ROUTER6), (one.host(CLIENT6), CLIENT6)):
+            with UdpFlow(lab.internet, outside, STRANGER6) as flow:
+                assert flow.ask().local == inside
+    assert set(shares(lab, 6)) == {one.name for one in lab.wans}
 
 
 # Neighbours
@@ -81,13 +131,15 @@ def test_opnsense_is_looked_for_on_another_lan_interface(lab):
 def test_a_run_that_fails_puts_back_the_gateway_it_had_replaced(lab, family):
     new = {4: "104.57.226.197", 6: "fe80::5"}[family]
     before = [lab.router.routes(family, table) for table in ("100", "200")]
+    base = lab.router.read("/etc/mwan/nftables.conf")
+    lab.router.write("/etc/mwan/nftables.conf", "nonsense\n")
     lab.router.ip(f"route replace default via {new} dev enatt0.3242 metric 100\n", family)
-    lab.router.nft('flush map inet filter paths; delete chain inet filter outbound; '
-                   'delete element inet filter wan { "enwebpass0" }')  # rules that jump there are refused
+    lab.router.nft("flush chain inet filter guard; flush chain inet filter input; delete set inet filter wan; "
+                   "add set inet filter wan { type mark; }")  # it takes no names
     result = lab.router.run("update-routes", check=False)
     assert result.code == 1 and "<3>" in result.err, result
     assert [lab.router.routes(family, table) for table in ("100", "200")] == before
-    lab.router.load_base()
+    lab.router.write("/etc/mwan/nftables.conf", base)
     lab.router.run("update-routes")
     assert new in [route.get("gateway") for route in lab.router.routes(family, "100")]
 
@@ -108,6 +160,7 @@ def test_an_impossible_gateway_is_named_and_keeps_no_other_wan_down(make_lab, ga
         assert any(line.startswith("<4>att: ") for line in result.err.splitlines()), result
         assert shares(lab, broken) == {"webpass": 60}
     assert set(shares(lab, 10 - broken)) == {"att", "webpass"}
+    lab.router.wait_quiet()  # the kernel tells of a new carrier within a second
     with lab.router.monitor() as monitor:
         lab.router.run("update-routes")
         assert monitor.events() == {}

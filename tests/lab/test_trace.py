@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Trace ids, and what is logged under them: `mwan-trace`, the debug log, and its rotation."""
 
 import json
@@ -92,7 +93,7 @@ def test_the_daemon_logs_under_a_new_id_from_then_on(make_lab):
     deploy = new(lab)
     before = len(log_lines(lab))
     lab.cut("att")
-    daemon.wait(lambda: any("no carrier" in line["message"] for line in log_lines(lab)[before:]), 5, "a line on it")
+    daemon.wait(lambda: any("no carrier" in line["message"] for line in log_lines(lab)[before:]), "a line on it")
     assert {line["traceId"] for line in log_lines(lab)[before:]} == {deploy}
     assert {line[1] for line in shown(lab, boot)} == {"mwan-trace", "health-check"}
     assert any("no carrier" in line[4] for line in shown(lab))
@@ -106,7 +107,7 @@ def test_all_programs_of_a_trace_are_shown_together_in_order_of_time(logging):
     lines = shown(logging)
     assert list(dict.fromkeys(line[1] for line in lines)) == ["mwan-trace", "update-npt", "update-routes"]
     assert lines == sorted(lines) and all(re.fullmatch(r"20\S+Z", line[0]) for line in lines)
-    assert [(line[1], line[4]) for line in shown(logging, old)] == [("mwan-trace", f"trace={old} begins")]
+    assert [(line[1], line[4]) for line in shown(logging, old)] == [("mwan-trace", f"trace {old} begins")]
     assert shown(logging, current) == lines
 
 
@@ -121,7 +122,7 @@ def test_after_logrotate_the_daemon_writes_to_the_new_file_and_both_are_shown(ma
     before = lab.router.read(f"{DEBUG_LOG}.1")
     lab.cut("att")
     daemon.wait(lambda: lab.router.path(DEBUG_LOG).exists()
-                and any("no carrier" in line["message"] for line in log_lines(lab)), 5, "a line in the new file")
+                and any("no carrier" in line["message"] for line in log_lines(lab)), "a line in the new file")
     assert lab.router.read(f"{DEBUG_LOG}.1") == before
     assert len(shown(lab)) >= len(before.splitlines()) + 1
 
@@ -158,7 +159,7 @@ def test_what_is_in_the_debug_logs_way_is_said_once(make_lab):
     assert len(daemon.said(DEBUG_LOG)) == 1, daemon.log()
     lab.router.path(DEBUG_LOG).rmdir()
     lab.cut("att")
-    daemon.wait(lambda: lab.router.path(DEBUG_LOG).is_file() and log_lines(lab), 5, "lines, when nothing is in the way")
+    daemon.wait(lambda: lab.router.path(DEBUG_LOG).is_file() and log_lines(lab), "lines, when nothing is in the way")
 
 
 # Nothing to show
@@ -176,6 +177,7 @@ def test_without_debug_logging_the_way_to_it_is_told(bare):
     assert (result.code, result.out) == (1, "")
     assert len(result.err.splitlines()) == 1
     assert current in result.err and "debug_logging = yes" in result.err and "/etc/mwan/mwan.conf" in result.err
+    assert f"`journalctl MWAN_TRACE_ID={current}`" in result.err
 
 
 def test_an_unknown_id_is_said_to_have_no_lines(logging):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The lab's addresses, and what each namespace is given: lines for `ip -batch`,
 and rulesets. All of it follows from the list of WANs.
@@ -44,7 +45,7 @@ def internet(wans):
         port, isp4 = f"i{one.mark}", f"100.64.{one.mark}.1"
         lines += f"link set {port} up\naddr add 100.64.{one.mark}.2/30 dev {port}\n"
         lines += f"addr add fe80::b/64 dev {port} nodad\n"
-        lines += f"route add {network4(one)} via {isp4}\n"
+        lines += f"route replace {network4(one)} via {isp4}\n"  # two may have the same
         for prefix in (f"{one.address6}/128", one.prefix6):
             lines += f"route add {prefix} via fe80::a dev {port}\n"
     return lines
@@ -73,7 +74,7 @@ def router_wan(one, replace=False):
 def isp_addresses(one):
     """The provider's end of the link to the router, which it calls mwan, and its routes through it."""
     own = one.address4.split("/")[0]
-    lines = "link set lo up\nlink set mwan up\naddr replace fe80::1/64 dev mwan nodad\n"
+    lines = f"link set lo up\nlink set mwan up\naddr replace {one.gateway6 or 'fe80::1'}/64 dev mwan nodad\n"
     if one.routed4:
         lines += f"addr replace {one.gateway4}/32 dev mwan\nroute replace {own}/32 dev mwan\n"
         lines += f"route replace {network4(one)} via {own} dev mwan\n"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Traffic in bounded amounts: flows that are opened and compared, and a steady
 load that counts what it loses.
@@ -13,6 +14,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+# Seconds that a state may take to come, or an answer, or the end of a program. Who waits, waits for that state: only a
+# test that fails takes so long, and no machine is so busy.
+PATIENCE = 120
+QUIET = 2  # seconds without an answer, after which none is coming any more
 SSH = 22
 PORT = 7
 BUFFER = 1 << 24
@@ -35,7 +40,7 @@ def readable(sock, seconds):
     return bool(poll.poll(max(0, seconds) * 1000))
 
 
-def wait_until(condition, seconds=5, what="condition"):
+def wait_until(condition, what="condition", seconds=PATIENCE):
     """Polls until condition() is true and returns its value; an error after the deadline."""
     deadline = time.monotonic() + seconds
     while True:
@@ -101,7 +106,7 @@ class UdpFlow:
             except OSError:
                 return
 
-    def answer(self, seconds=2):
+    def answer(self, seconds=PATIENCE):
         """The Answer, or None when none came in time."""
         deadline = time.monotonic() + seconds
         while readable(self.sock, deadline - time.monotonic()):
@@ -112,9 +117,15 @@ class UdpFlow:
             return Answer.parse(words[1:])
         return None
 
-    def ask(self, kind="echo", seconds=2):
-        self.send(kind)
-        return self.answer(seconds)
+    def ask(self, kind="echo", seconds=PATIENCE):
+        """The Answer, or None. Asks again every two seconds: a busy machine may lose a datagram."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.send(kind)
+            answer = self.answer(min(left, 2))
+            if answer:
+                return answer
+        return None
 
     def close(self):
         self.sock.close()
@@ -129,7 +140,7 @@ class UdpFlow:
 class TcpFlow:
     """One TCP connection."""
 
-    def __init__(self, namespace, server, source=None, port=PORT, seconds=3):
+    def __init__(self, namespace, server, source=None, port=PORT, seconds=PATIENCE):
         self.sock = namespace.socket(family_of(server), socket.SOCK_STREAM)
         self.sock.settimeout(seconds)
         if source:
@@ -175,10 +186,14 @@ def udp_flows(namespace, count, servers, sources=(None,), kind="echo"):
     return flows
 
 
-def answers(flows, seconds=3):
-    """The Answer of each flow, None where none came; all share one deadline."""
-    deadline = time.monotonic() + seconds
-    return [flow.answer(max(0, deadline - time.monotonic())) for flow in flows]
+def answers(flows, seconds=PATIENCE):
+    """The Answer of each flow; None where none came before all had been silent for so many seconds."""
+    found, deadline = [], time.monotonic() + seconds
+    for flow in flows:
+        found.append(flow.answer(max(0, deadline - time.monotonic())))
+        if found[-1]:
+            deadline = time.monotonic() + seconds
+    return found
 
 
 def close_all(flows):
@@ -205,11 +220,14 @@ def refused(namespace, server, source=None, seconds=1):
 class Load(threading.Thread):
     """
     Steady load over flows that are already open: each round sends a numbered
-    datagram in every flow. After stop(), `lost` says how many were not
-    answered, by flow, and `moved` the flows whose translated source changed.
+    datagram in every flow, and takes the answers until the next is due. Where
+    the machine is busy there are fewer rounds: one that is late is not made up
+    for, as no buffer holds what nobody has time to take. After stop(), `lost`
+    says how many were not answered, by flow, and `moved` the flows whose
+    translated source changed.
     """
 
-    def __init__(self, flows, rounds_per_second=50, seconds=30):
+    def __init__(self, flows, rounds_per_second=50, seconds=PATIENCE):
         super().__init__(daemon=True)
         self.flows = flows
         self.interval = 1 / rounds_per_second
@@ -227,7 +245,7 @@ class Load(threading.Thread):
         self._running = True
 
     def run(self):
-        begin = time.monotonic()
+        due = time.monotonic()
         sequence = 0
         while self._running and time.monotonic() < self.limit:
             for flow in self.flows:
@@ -235,18 +253,19 @@ class Load(threading.Thread):
                 flow.send("echo", sequence)
                 self.sent += 1
             sequence += 1
-            self._receive(begin + sequence * self.interval)
-        self._receive(time.monotonic() + 1, until_empty=True)
+            due = max(due + self.interval, time.monotonic())
+            while self._receive(max(0, due - time.monotonic())):
+                pass
+        while any(self._open.values()) and self._receive(QUIET):
+            pass
         self._poll.close()
 
-    def _receive(self, deadline, until_empty=False):
-        """Takes answers until the deadline, or until none is outstanding."""
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or (until_empty and not any(self._open.values())):
-                return
-            for fd, _ in self._poll.poll(left):
-                self._take(self._by_fd[fd])
+    def _receive(self, seconds):
+        """Takes answers that are there, or come within so many seconds; returns whether there were any."""
+        ready = self._poll.poll(seconds)
+        for fd, _ in ready:
+            self._take(self._by_fd[fd])
+        return bool(ready)
 
     def _take(self, flow):
         try:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 What the lab knows of a WAN, and mwan.conf made from it.
 

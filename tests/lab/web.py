@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 Web servers on every address of the internet. The path says how a request is
 answered: /200 or any other status, or

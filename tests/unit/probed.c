@@ -1,3 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What probes have brought, for the tests of reports and troubles.
+// Fills targets and windows by hand: nothing is sent.
+
 #include "probed.h"
 
 #include <check.h>
@@ -5,8 +9,10 @@
 
 #define GOOD_CYCLES 41
 
-static void make_target(struct probe_target *target, const char *name, uint32_t rtt_us)
+static void make_target(struct probe_target *target, const char *key, const char *name,
+			uint32_t rtt_us)
 {
+	target->key = key;
 	target->name = strdup(name);
 	target->result = PROBE_ANSWERED;
 	target->rtt_us = rtt_us;
@@ -15,16 +21,13 @@ static void make_target(struct probe_target *target, const char *name, uint32_t 
 
 static struct probe_set *make_set(const struct health_conf *conf, enum family family)
 {
-	const struct addr_list *ping = &conf->ping[family];
-	const struct string_list *http = &conf->http[family];
+	const struct target_list *list = &conf->targets[family];
 	struct probe_set *set = calloc(1, sizeof(*set));
 
-	set->targets = calloc(ping->n + http->n + 1, sizeof(*set->targets));
-	for (size_t i = 0; i < ping->n; i++)
-		make_target(&set->targets[set->n_targets++], addr_str(ping->v[i]).s,
-			    2600 + 500 * family);
-	for (size_t i = 0; i < http->n; i++)
-		make_target(&set->targets[set->n_targets++], http->v[i], 41000);
+	set->targets = calloc(list->n + 1, sizeof(*set->targets));
+	for (size_t i = 0; i < list->n; i++)
+		make_target(&set->targets[set->n_targets++], list->v[i].key, list->v[i].name,
+			    strncmp(list->v[i].key, "http", 4) == 0 ? 41000 : 2600 + 500 * family);
 	return set;
 }
 
@@ -52,11 +55,12 @@ void probed_done(struct probed *probed)
 			struct probe_set *set = probed->health[i].probes[family];
 
 			for (size_t k = 0; set && k < set->n_targets; k++)
-				free((char *)set->targets[k].name);
+				free(set->targets[k].name);
 			free(set ? set->targets : NULL);
 			free(set);
 		}
 	free(probed->health);
+	report_done(&probed->before);
 }
 
 struct health_state *probed_state(struct probed *probed, size_t wan, enum family family)
@@ -82,6 +86,7 @@ void probed_lose(struct probed *probed, size_t wan, enum family family, size_t n
 	struct probe_target *target = probed_target(probed, wan, family, n);
 
 	target->result = PROBE_FAILED;
+	target->failure = FAILURE_SILENT;
 	snprintf(target->why, sizeof(target->why), "timed out");
 	for (unsigned i = 0; i < lost; i++)
 		health_window_add(&target->window, false, 0);
@@ -100,20 +105,13 @@ void probed_fail(struct probed *probed, size_t wan, enum family family, unsigned
 
 void probed_report(const struct probed *probed, struct report *ret)
 {
-	struct selection selections[N_FAMILIES] = {};
 	struct scene *scene = probed->scene;
 
-	for (enum family family = 0; family < N_FAMILIES; family++) {
-		for (size_t i = 0; i < scene->config.n_wans; i++)
-			scene->verdicts.v[i][family] = probed->health[i].state[family].state;
-		ck_assert_int_eq(selection_make(&scene->config, &scene->facts, &scene->npt,
-						&scene->verdicts, family, NULL,
-						&selections[family]),
-				 0);
-	}
-	ck_assert_int_eq(report_make(&scene->config, &scene->facts, &scene->npt, selections,
-				     probed->health, NOW * UINT64_C(1000000), ret),
-			 0);
 	for (enum family family = 0; family < N_FAMILIES; family++)
-		selection_done(&selections[family]);
+		for (size_t i = 0; i < scene->config.n_wans; i++)
+			scene->site.verdicts.v[i][family] = probed->health[i].state[family].state;
+	ck_assert_int_eq(selections_make(&scene->site), 0);
+	ck_assert_int_eq(report_make(&scene->site, probed->health, &probed->before,
+				     NOW * UINT64_C(1000000), ret),
+			 0);
 }

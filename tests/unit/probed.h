@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A scene and what the daemon keeps of it: every family up since three hours and twelve
  * minutes, every target answered twenty times. A test changes what it is about.
  */
 #pragma once
 
-#include "report_make.h"
+#include "health/report_make.h"
 #include "scene.h"
 
 #define NOW 1795372200 /* 2026-11-22T18:30:00Z */
@@ -12,6 +13,7 @@
 struct probed {
 	struct scene *scene; /* the caller's */
 	struct wan_health *health;
+	struct report before; /* the last report; empty: there is none */
 };
 
 void probed_make(struct probed *probed, struct scene *scene);

@@ -1,7 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A site in order, which tests of pure stages bend.
+// Reads a configuration of tests/golden, and makes up the facts for it.
+
 #include "scene.h"
 
-#include "fileio.h"
+#include "base/fileio.h"
+#include "config/load.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <string.h>
 
@@ -27,10 +33,13 @@ static void make_link(struct link_fact *link, unsigned index, const char *name,
 	link->link.index = index;
 	snprintf(link->link.name, sizeof(link->link.name), "%s", name);
 	link->up = link->carrier = link->inet6 = true;
+	link->mtu[IPV4] = link->mtu[IPV6] = 1500;
 	link->addresses = calloc(2, sizeof(*link->addresses));
 	link->addresses[0] = a_prefix(address4);
 	link->addresses[1] = a_prefix(address6);
 	link->n_addresses = 2;
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		link->source[family] = link->addresses[family == IPV6].addr;
 }
 
 void scene_make(struct scene *scene, const char *name)
@@ -50,19 +59,23 @@ void scene_make(struct scene *scene, const char *name)
 	memset(scene, 0, sizeof(*scene));
 	snprintf(path, sizeof(path), "%s/good-config/%s.conf", getenv("MWAN_GOLDEN"), name);
 	ck_assert_msg(config_load(path, &scene->config, &fault) == 0, "%s", fault.text);
+	scene->site.config = &scene->config;
 
 	n = scene->config.n_wans;
 	ck_assert_uint_le(n, ARRAY_SIZE(addresses));
-	scene->facts.n_wans = n;
-	scene->facts.wans = calloc(n, sizeof(*scene->facts.wans));
-	ck_assert_int_eq(npt_state_new(n, &scene->npt), 0);
-	scene->verdicts.v = calloc(n, sizeof(*scene->verdicts.v));
+	scene->site.facts.n_wans = n;
+	scene->site.facts.machine = htonl(0x6d77616e);
+	scene->site.facts.wans = calloc(n, sizeof(*scene->site.facts.wans));
+	ck_assert_int_eq(npt_state_new(n, &scene->site.npt), 0);
+	scene->site.verdicts.v = calloc(n, sizeof(*scene->site.verdicts.v));
 
-	make_link(&scene->facts.lan, 10, scene->config.lan.interface, "10.250.250.1/29",
+	make_link(&scene->site.facts.lan, 10, scene->config.lan.interface, "10.250.250.1/29",
 		  "3d06:bad:b01:fe::1/64");
-	scene->facts.router6_linklocal = an_addr("fe80::2");
+	scene->site.facts.router4 = scene->site.facts.router6 = PRESENCE_SEEN;
+	scene->site.facts.router6_linklocal = an_addr("fe80::2");
+	scene->site.facts.management = (struct management){ "eth0", 5 };
 	for (size_t i = 0; i < n; i++) {
-		struct wan_facts *wan = &scene->facts.wans[i];
+		struct wan_facts *wan = &scene->site.facts.wans[i];
 
 		make_link(&wan->link, 20 + i, scene->config.wans[i].interface, addresses[i][0],
 			  addresses[i][1]);
@@ -72,45 +85,55 @@ void scene_make(struct scene *scene, const char *name)
 		wan->gateway[IPV6] = (struct gateway_fact){ .present = true,
 							    .via = an_addr("fe80::1"),
 							    .metric = 100 };
-		scene->npt.delegated[i] = a_prefix(addresses[i][3]);
+		scene->site.npt.delegated[i] = a_prefix(addresses[i][3]);
 	}
 }
 
 void scene_done(struct scene *scene)
 {
-	verdicts_done(&scene->verdicts);
-	npt_state_done(&scene->npt);
-	facts_done(&scene->facts);
+	site_done(&scene->site);
 	config_done(&scene->config);
+}
+
+void scene_bare(struct scene *scene, size_t i)
+{
+	struct link_fact *link = &scene->site.facts.wans[i].link;
+
+	link->n_addresses = 0;
+	link->source[IPV4] = link->source[IPV6] = (struct addr){};
 }
 
 void scene_cut(struct scene *scene, size_t i)
 {
-	struct wan_facts *wan = &scene->facts.wans[i];
+	struct wan_facts *wan = &scene->site.facts.wans[i];
 
 	wan->link.carrier = false;
-	wan->link.n_addresses = 0;
+	scene_bare(scene, i);
 	wan->gateway[IPV4] = wan->gateway[IPV6] = (struct gateway_fact){};
 }
 
-static void want(const struct scene *scene, struct wanted *ret)
+static void desire(const struct scene *scene, struct desired *ret)
 {
-	ck_assert_int_eq(
-		wanted_make(&scene->config, &scene->facts, &scene->npt, &scene->verdicts, ret), 0);
+	struct site site = scene->site;
+
+	site.selections = (struct selections){};
+	ck_assert_int_eq(selections_make(&site), 0);
+	ck_assert_int_eq(desired_make(&site, ret), 0);
+	selections_done(&site.selections);
 }
 
 char *scene_plan(const struct scene *before, const struct scene *now)
 {
 	_cleanup_(nft_observed_done) struct nft_observed rules = {};
-	_cleanup_(wanted_done) struct wanted old = {}, new = {};
+	_cleanup_(desired_done) struct desired old = {}, new = {};
 	_cleanup_(plan_done) struct plan plan = {};
 	char *text = NULL;
 	size_t size;
 	FILE *f;
 
 	if (before)
-		want(before, &old);
-	want(now, &new);
+		desire(before, &old);
+	desire(now, &new);
 	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
 		rules.listing[part] = strdup(nft_parts[part].pristine);
 		if (!before)
@@ -130,7 +153,7 @@ char *scene_plan(const struct scene *before, const struct scene *now)
 
 void expect_golden(const char *folder, const char *name, char *text)
 {
-	_cleanup_(freep) char *got = text, *wanted = NULL;
+	_cleanup_(freep) char *got = text, *expected = NULL;
 	struct fault fault = {};
 	char path[512];
 
@@ -139,6 +162,6 @@ void expect_golden(const char *folder, const char *name, char *text)
 		ck_assert_msg(file_write(path, got, &fault) == 0, "%s", fault.text);
 		return;
 	}
-	ck_assert_msg(file_read(path, &wanted) == 0, "%s: can't be read", path);
-	ck_assert_str_eq(got, wanted);
+	ck_assert_msg(file_read(path, &expected) == 0, "%s: can't be read", path);
+	ck_assert_str_eq(got, expected);
 }

@@ -1,18 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A site as the tests of the pure stages see it: the original's two WANs with
- * everything in order. A test changes what it is about, and asks what is wanted.
+ * everything in order. A test changes what it is about, and asks what is desired.
  */
 #pragma once
 
-#include "plan.h"
-#include "verdicts.h"
-#include "wanted.h"
+#include "plan/desired.h"
+#include "plan/plan.h"
+#include "plan/select.h"
+#include "status/report.h"
 
 struct scene {
 	struct config config;
-	struct facts facts;
-	struct npt_state npt;
-	struct verdicts verdicts;
+	struct site site; /* of that configuration; without selections until they are made */
 };
 
 enum {
@@ -26,6 +26,9 @@ void scene_done(struct scene *scene);
 
 /* The link goes: no carrier, no addresses, no gateways, as networkd leaves it. */
 void scene_cut(struct scene *scene, size_t wan);
+
+/* The link loses its addresses. */
+void scene_bare(struct scene *scene, size_t wan);
 
 struct addr an_addr(const char *text);
 struct prefix a_prefix(const char *text);

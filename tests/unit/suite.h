@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The main() that each unit test has.
  */
@@ -14,7 +15,7 @@ static inline int run_case(TCase *tcase, const char *name)
 	int failed;
 
 	/* Sanitized, on a busy machine. */
-	tcase_set_timeout(tcase, 100);
+	tcase_set_timeout(tcase, 300);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

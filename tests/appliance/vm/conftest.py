@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 One boot of the emulated machine serves all tests here. As root, with a package for Debian 13:
 
@@ -7,7 +8,7 @@ One boot of the emulated machine serves all tests here. As root, with a package 
 
 import pytest
 import wans
-from emulated import EmulatedAppliance
+from emulated import SLOW, EmulatedAppliance
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +18,8 @@ def vm():
         [wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto", keys={"down_flows": "flush"})],
         dot1x=True, health={"interval": "1s", "recovery_threshold": 3})
     try:
-        lab.arrivals = lab.up(300)
-        lab.router.booted(120)
+        lab.arrivals = lab.up(seconds=SLOW)
+        lab.router.booted(SLOW)
         yield lab
         leaks = lab.leaks()
     finally:

@@ -1,9 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 The appliance in a machine of its own: Debian's kernel, whatever this one lacks, in qemu without
 hardware help. Its network cards end where a container's links do.
 
     with EmulatedAppliance() as lab:        as an Appliance, for one boot after another
-        lab.up(240)
+        lab.up(seconds=SLOW)
         lab.router.run("networkctl")        over SSH, from the management network
         lab.isp("att").trunk.seen           frames on AT&T's wire, by VLAN and kind
         lab.router.memory()                 what qemu's process uses
@@ -21,12 +22,13 @@ import wans as wan
 from appliance import NETWORK, Appliance
 from container import Container
 from provider import Provider
-from traffic import wait_until
+from traffic import PATIENCE, wait_until
 from tree import ROOT, output
 from trunk import Trunk, tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEMORY = 768  # MiB
+SLOW = 5 * PATIENCE  # seconds for what such a machine is slow at
 # A quiet console; nothing here is worth a guard against speculation.
 APPEND = "console=ttyS0 root=/dev/nvme0n1 rw quiet loglevel=3 panic=-1 mitigations=off net.ifnames=1"
 
@@ -89,11 +91,10 @@ class Vm(Container):
         """One connection serves all programs, as each new one costs a slow machine a second."""
         if not self.leader:
             raise RuntimeError("the router has not been booted")
-        wait_until(self._connected, 240, "SSH to the machine")
+        wait_until(self._connected, "SSH to the machine", SLOW)
 
     def _connected(self):
-        if self.process.poll() is not None:
-            raise RuntimeError(f"qemu: exit {self.process.returncode}\n{self.said()}")
+        self.alive()
         if not self._master or self._master.poll() is not None:
             self._master = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *self._ssh("-M", "-N")],

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 A switch port on a wire with VLANs, where this machine's kernel has none: untagged frames go one
 way, those of a VLAN another, as frames without a tag. At the other end of the wire is a network

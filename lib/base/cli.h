@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The main() of all programs: the options that they share, what is said when they fail, and the
+ * exit status.
+ */
+#pragma once
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+
+/* An option of one program only; it takes no value. */
+struct cli_flag {
+	const char *name, *help;
+};
+
+/* A command line that cli_main() has read. */
+struct cli {
+	const struct cli_program *program;
+	const char *config;
+	int verbose, dry_run, check; /* 0 or 1; with check, dry_run is 1 too */
+	unsigned flags;		     /* bit i: the program's flag i was given */
+	char **arguments;
+	int n_arguments;
+};
+
+#define CLI_MAX_FLAGS 16
+
+struct cli_program {
+	const char *name;
+	const char *usage;   /* one line: what stands after the name */
+	const char *summary; /* one or two lines of what it does */
+	bool changes;	     /* has --dry-run and --check */
+	int max_arguments;
+	const struct cli_flag *flags; /* up to one without a name; NULL: none */
+
+	/*
+	 * Does the work. Returns an exit status, or a negative errno, which is EXIT_FAILED and
+	 * logged with the fault's words. With EXIT_USAGE, words are logged if there are any.
+	 */
+	int (*run)(const struct cli *cli, struct fault *fault);
+};
+
+/* Exit statuses. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_WOULD_CHANGE = 3,
+	EXIT_TROUBLE = 4, /* of health-check --status: a line says what is wrong */
+};
+
+/* Runs the program; main() returns what it returns. Output that can't be written is a failure. */
+int cli_main(const struct cli_program *program, int argc, char **argv);
+
+/* Says on stderr what is wrong with the options: what, and the argument. Returns EXIT_USAGE. */
+int cli_usage(const struct cli *cli, const char *what, const char *argument);
+
+/*
+ * For a configuration or an argument that failed with r: EXIT_USAGE, and a fault with words; r when
+ * that is -ENOMEM, which is not its fault.
+ */
+int cli_bad_input(int r, struct fault *fault);

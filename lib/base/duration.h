@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How long something has lasted, in words.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct duration_text {
+	char s[32];
+};
+
+/* In two units at most: "45 s", "4 min", "3 h 12 min", "40 d 0 h". */
+struct duration_text duration_str(uint64_t seconds);
+
+/* The end of a sentence: ", after 4 min"; "" for UINT64_MAX, which is not known. */
+struct after_text {
+	char s[48];
+};
+
+struct after_text after_str(uint64_t seconds);
+
+/* How long ago that was, both in seconds of one clock; a time that is to come: "0 s". */
+static inline struct duration_text age_str(uint64_t since, uint64_t now)
+{
+	return duration_str(now > since ? now - since : 0);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The two address families, as an index of arrays that hold one thing for each, and their words.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+enum family {
+	IPV4,
+	IPV6,
+	N_FAMILIES,
+};
+
+static inline int family_af(enum family family)
+{
+	return family == IPV4 ? AF_INET : AF_INET6;
+}
+
+/* "ipv4" or "ipv6": for files, logs and environments. */
+static inline const char *family_word(enum family family)
+{
+	return family == IPV4 ? "ipv4" : "ipv6";
+}
+
+/* "IPv4" or "IPv6": for people. */
+static inline const char *family_name(enum family family)
+{
+	return family == IPV4 ? "IPv4" : "IPv6";
+}
+
+/* '4' or '6', as keys of mwan.conf and options of programs end: `gateway6`, `ping -6`. */
+static inline char family_digit(enum family family)
+{
+	return family == IPV4 ? '4' : '6';
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A number that tells this machine's packets from another's.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * Made of /etc/machine-id, so that all programs have the same, also after a reboot; never 0. Its
+ * bytes are sent as they lie in memory. It says nothing of the id itself.
+ */
+uint32_t machine_number(void);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Answers questions about a configuration.
+// Each answer follows from the struct alone.
+
+#include "config/config.h"
+
+#include <string.h>
+
+bool config_has_family(const struct config *config, size_t wan, enum family family)
+{
+	return config->wans[wan].gateway_mode[family] != GATEWAY_NONE &&
+	       (family == IPV4 || config->lan.prefix6.len > 0);
+}
+
+bool wan_maps4(const struct wan_conf *wan)
+{
+	return !wan->masquerade4 && wan->gateway_mode[IPV4] != GATEWAY_NONE;
+}
+
+bool wan_masquerades4(const struct wan_conf *wan)
+{
+	return wan->masquerade4 && wan->gateway_mode[IPV4] != GATEWAY_NONE;
+}
+
+bool wan_may_masquerade(const struct wan_conf *wan, enum family family)
+{
+	return family == IPV4 ? wan_masquerades4(wan) : wan->masquerade6 || wan->fallback6;
+}
+
+bool config_any_wan(const struct config *config, bool (*is)(const struct wan_conf *))
+{
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (is(&config->wans[i]))
+			return true;
+	return false;
+}
+
+const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface)
+{
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (strcmp(config->wans[i].interface, interface) == 0)
+			return &config->wans[i];
+	return NULL;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * mwan.conf as a struct: everything a site says about itself, checked.
+ *
+ * config_load() (config/load.h) is the only way in. What it returns is complete (defaults are
+ * filled in, [health] is copied into each WAN and overridden there) and consistent (marks, tables,
+ * interfaces unique; map4 whole): nothing after it checks again. WANs stand in the order of the
+ * file; a WAN's index is its identity everywhere else.
+ */
+#pragma once
+
+#include "base/family.h"
+#include "base/fault.h"
+#include "base/prefix.h"
+#include "base/string_list.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum gateway_mode {
+	GATEWAY_AUTO,  /* what the kernel's default route through the interface says */
+	GATEWAY_FIXED, /* the address given */
+	GATEWAY_NONE,  /* the WAN does not carry this family */
+};
+
+enum balance_mode {
+	BALANCE_FLOW,
+	BALANCE_SOURCE,
+	BALANCE_SOURCE_DESTINATION,
+};
+
+/* Statuses of HTTP, "200-299". */
+struct status_range {
+	unsigned first, last;
+};
+
+/* What probes ask for an answer, as `ping6 = 2606:4700:4700::1111` says it. */
+struct target_conf {
+	const char *key;	    /* "ping6" */
+	char *name;		    /* owned; "2606:4700:4700::1111", checked and as it is shown */
+	struct status_range status; /* of a URL: the answers that will do */
+};
+
+struct target_list {
+	struct target_conf *v; /* owned */
+	size_t n;
+};
+
+struct health_conf {
+	uint64_t interval_us, timeout_us;
+	unsigned failure_threshold, recovery_threshold, min_targets;
+	struct target_list targets[N_FAMILIES];
+	int max_loss;	     /* percent, -1: not judged */
+	uint64_t max_rtt_us; /* 0: not judged */
+};
+
+struct wan_conf {
+	char name[32];
+	char interface[IFNAMSIZ];
+	uint32_t mark, table, weight, tier;
+	enum gateway_mode gateway_mode[N_FAMILIES];
+	struct addr gateway[N_FAMILIES]; /* with GATEWAY_FIXED */
+	bool masquerade4;		 /* nat4 = masquerade, not map */
+	bool onlink4;			 /* public4 = onlink, not routed */
+	bool masquerade6;		 /* nat6 = masquerade, not npt */
+	bool fallback6;			 /* nat6_fallback = masquerade */
+	bool fixed6;			 /* prefix6 is an address block, not auto */
+	struct prefix prefix6;		 /* with fixed6: a network, no longer than lan.prefix6 */
+	bool hairpin6;
+	bool flush_down; /* down_flows = flush, not drain */
+	struct health_conf health;
+};
+
+struct map4 {
+	unsigned line; /* of the file, for messages */
+	struct addr inside;
+	struct addr *public; /* owned; one for each WAN by its index, AF_UNSPEC where none */
+};
+
+struct config {
+	char *path; /* owned; as given, for messages */
+	bool debug_logging;
+
+	struct {
+		char interface[IFNAMSIZ];
+		struct prefix prefix4; /* a network */
+		struct addr router4;
+		struct prefix prefix6;	       /* a network; len 0: no IPv6 */
+		struct addr router6;	       /* AF_UNSPEC: none */
+		struct addr router6_linklocal; /* AF_UNSPEC: auto */
+	} lan;
+
+	enum balance_mode balance;
+	bool all_down_unreachable; /* all_down = unreachable, not keep */
+
+	struct health_conf health; /* [health] itself; each WAN has its own, complete */
+
+	struct wan_conf *wans; /* owned */
+	size_t n_wans;
+
+	struct map4 *map4; /* owned */
+	size_t n_map4;
+
+	char *notify_command; /* owned; NULL: none */
+};
+
+/* True when the WAN is to carry the family. */
+bool config_has_family(const struct config *config, size_t wan, enum family family);
+
+/* True when the WAN carries IPv4 and translates it by [map4], or by masquerading. */
+bool wan_maps4(const struct wan_conf *wan);
+bool wan_masquerades4(const struct wan_conf *wan);
+/* True when flows of the family may be masqueraded on the WAN. */
+bool wan_may_masquerade(const struct wan_conf *wan, enum family family);
+/* True when at least one WAN is so. */
+bool config_any_wan(const struct config *config, bool (*is)(const struct wan_conf *));
+
+/* The WAN of that interface, or NULL. */
+const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface);

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Flows in the kernel's table: which are misplaced, how many there are, and deleting them.
+// A flow is judged by its mark and by the addresses of its two directions.
+
+#include "kernel/conntrack.h"
+
+#include "model/conflict.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netlink/attr.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define MESSAGE(name) (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_##name)
+
+static const struct nfgenmsg any_family = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
+
+/* True for an address of the LAN side that is not the router's own. */
+static bool is_inside(const struct site *site, struct addr addr)
+{
+	const struct config *config = site->config;
+
+	return addr.family && !link_has_address(&site->facts.lan, addr) &&
+	       (prefix_contains(config->lan.prefix4, addr) ||
+		(config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
+		(config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0));
+}
+
+/* True when packets of that WAN may have the address as their outside one. */
+static bool is_outside(const struct site *site, size_t wan, struct addr addr)
+{
+	const struct config *config = site->config;
+
+	if (!addr.family)
+		return false;
+	for (size_t i = 0; i < config->n_map4; i++)
+		if (addr_cmp(config->map4[i].public[wan], addr) == 0)
+			return map4_is_usable(config, &site->facts, i, wan);
+	if (npt_active(config, &site->npt, wan) &&
+	    prefix_contains(npt_outside(config, &site->npt, wan), addr))
+		return true;
+	return link_has_address(&site->facts.wans[wan].link, addr);
+}
+
+/* The addresses of one direction of a flow. */
+struct flow_ends {
+	struct addr source, destination;
+};
+
+static struct flow_ends read_ends(struct nlattr *tuple)
+{
+	struct nlattr *tb[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1];
+
+	if (!tuple || nla_parse_nested(tb, CTA_TUPLE_MAX, tuple, NULL) < 0 || !tb[CTA_TUPLE_IP] ||
+	    nla_parse_nested(ip, CTA_IP_MAX, tb[CTA_TUPLE_IP], NULL) < 0)
+		return (struct flow_ends){};
+	if (ip[CTA_IP_V4_SRC])
+		return (struct flow_ends){ netlink_addr(ip[CTA_IP_V4_SRC], AF_INET),
+					   netlink_addr(ip[CTA_IP_V4_DST], AF_INET) };
+	return (struct flow_ends){ netlink_addr(ip[CTA_IP_V6_SRC], AF_INET6),
+				   netlink_addr(ip[CTA_IP_V6_DST], AF_INET6) };
+}
+
+static bool is_misplaced(const struct site *site, struct nlattr **flow)
+{
+	struct flow_ends there = read_ends(flow[CTA_TUPLE_ORIG]);
+	struct flow_ends back = read_ends(flow[CTA_TUPLE_REPLY]);
+	uint32_t mark = flow[CTA_MARK] ? ntohl(nla_get_u32(flow[CTA_MARK])) : 0;
+
+	if (mark == 0)
+		return is_inside(site, there.source);
+	for (size_t i = 0; i < site->config->n_wans; i++)
+		if (site->config->wans[i].mark == mark)
+			/* From inside, answers go to it. From outside, it is the destination. */
+			return !is_outside(site, i, back.destination) &&
+			       !is_outside(site, i, there.destination);
+	return true;
+}
+
+struct conntrack_search {
+	const struct site *site;
+	struct nlmsghdr **found; /* owned; the kernel's own messages name the flows exactly */
+	size_t n_found;
+};
+
+static int on_flow(struct nlmsghdr *message, void *arg)
+{
+	struct nlattr *tb[CTA_MAX + 1];
+	struct conntrack_search *search = arg;
+	struct nlmsghdr *copy;
+
+	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0 ||
+	    !is_misplaced(search->site, tb))
+		return 0;
+
+	copy = netlink_copy(message);
+	if (copy && APPEND(search->found, search->n_found, copy) == 0)
+		return 0;
+	free(copy);
+	return -ENOMEM;
+}
+
+static int delete_flow(struct nl_sock *sk, struct nlmsghdr *flow)
+{
+	static const int types[] = { CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID };
+	_cleanup_(nl_msg_freep) struct nl_msg *msg =
+		netlink_message(MESSAGE(DELETE), 0, nlmsg_data(flow), sizeof(struct nfgenmsg));
+	struct nlattr *tb[CTA_MAX + 1];
+
+	if (!msg || nlmsg_parse(flow, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct nlattr *attr = tb[types[i]];
+
+		if (attr && nla_put(msg, attr->nla_type, nla_len(attr), nla_data(attr)) < 0)
+			return -ENOMEM;
+	}
+	return netlink_request(sk, msg, NULL);
+}
+
+int conntrack_dump(struct nl_sock *nfnl, netlink_each each, void *arg)
+{
+	int r = netlink_dump(nfnl, MESSAGE(GET), &any_family, sizeof(any_family), each, arg);
+
+	/* Flows come and go while they are listed: an interrupted dump is good enough. */
+	return r == -EAGAIN ? 0 : r;
+}
+
+static int on_stats(struct nlmsghdr *message, void *arg)
+{
+	struct nlattr *entries =
+		nlmsg_find_attr(message, sizeof(struct nfgenmsg), CTA_STATS_GLOBAL_ENTRIES);
+
+	if (entries)
+		*(uint32_t *)arg = ntohl(nla_get_u32(entries));
+	return 0;
+}
+
+/* True when there are flows at all. Even to list none, the kernel walks its whole table. */
+static bool any_flow(struct nl_sock *sk)
+{
+	_cleanup_(nl_msg_freep) struct nl_msg *msg =
+		netlink_message(MESSAGE(GET_STATS), 0, &any_family, sizeof(any_family));
+	uint32_t count = 1;
+
+	if (msg)
+		netlink_get(sk, msg, on_stats, &count);
+	return count > 0;
+}
+
+int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *deleted,
+		    struct fault *fault)
+{
+	struct conntrack_search search = { .site = site };
+	int r;
+
+	*deleted = 0;
+	if (!any_flow(nfnl))
+		return 0;
+
+	r = conntrack_dump(nfnl, on_flow, &search);
+	for (size_t i = 0; i < search.n_found; i++) {
+		if (r == 0)
+			r = delete_flow(nfnl, search.found[i]);
+		*deleted += r == 0;
+		if (r == -ENOENT)
+			r = 0; /* it ended by itself meanwhile */
+		free(search.found[i]);
+	}
+	free(search.found);
+	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
+}
+
+/* ---- counting ---- */
+
+struct conntrack_counting {
+	const struct site *site;
+	struct flow_census *census;
+};
+
+/*
+ * True for a flow from inside to this machine, and for one from a neighbour, such as an ISP's
+ * DHCPv6 server. They need no WAN, whatever their mark says.
+ */
+static bool is_to_router(const struct site *site, struct flow_ends there)
+{
+	bool local = link_has_address(&site->facts.lan, there.destination);
+
+	for (size_t i = 0; i < site->config->n_wans; i++)
+		local |= is_outside(site, i, there.destination);
+	return (local && is_inside(site, there.source)) || addr_is_linklocal(there.source);
+}
+
+static int on_counted_flow(struct nlmsghdr *message, void *arg)
+{
+	struct conntrack_counting *counting = arg;
+	const struct config *config = counting->site->config;
+	struct flow_census *census = counting->census;
+	struct nfgenmsg *header = nlmsg_data(message);
+	struct nlattr *tb[CTA_MAX + 1];
+	struct flow_ends there;
+	uint32_t mark;
+
+	if (nlmsg_parse(message, sizeof(*header), tb, CTA_MAX, NULL) < 0)
+		return 0;
+	mark = tb[CTA_MARK] ? ntohl(nla_get_u32(tb[CTA_MARK])) : 0;
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (config->wans[i].mark == mark)
+			census->of[i][header->nfgen_family == AF_INET ? IPV4 : IPV6]++;
+	there = read_ends(tb[CTA_TUPLE_ORIG]);
+	if (is_misplaced(counting->site, tb) && !is_to_router(counting->site, there) &&
+	    census->n_misplaced++ == 0) {
+		census->mark = mark;
+		census->source = there.source;
+		census->outside = read_ends(tb[CTA_TUPLE_REPLY]).destination;
+	}
+	return 0;
+}
+
+int conntrack_count(struct nl_sock *nfnl, const struct site *site, struct flow_census *ret,
+		    struct fault *fault)
+{
+	_cleanup_(flow_census_done) struct flow_census census = {
+		.of = calloc(site->config->n_wans, sizeof(*census.of))
+	};
+	struct conntrack_counting counting = { site, &census };
+	int r;
+
+	if (!census.of)
+		return -ENOMEM;
+	r = conntrack_dump(nfnl, on_counted_flow, &counting);
+	if (r < 0)
+		return fault_set(fault, r, "conntrack: %s", strerror(-r));
+	*ret = TAKE(census);
+	return 0;
+}
+
+int conntrack_flush(struct nl_sock *nfnl, uint32_t mark, enum family family, struct fault *fault)
+{
+	/* In version 0, the kernel deletes the flows of both families. */
+	struct nfgenmsg header = { .nfgen_family = family_af(family), .version = 1 };
+	_cleanup_(nl_msg_freep) struct nl_msg *msg =
+		netlink_message(MESSAGE(DELETE), 0, &header, sizeof(header));
+	struct netlink_reason why;
+	int r;
+
+	if (!msg || nla_put_u32(msg, CTA_MARK, htonl(mark)) < 0 ||
+	    nla_put_u32(msg, CTA_MARK_MASK, htonl(UINT32_MAX)) < 0)
+		return -ENOMEM;
+	r = netlink_request(nfnl, msg, &why);
+	return r < 0 ? fault_set(fault, r, "conntrack: %s%s", strerror(-r), why.text) : 0;
+}
+
+/* One of the kernel's CTA_FILTER_F_…, which no header has. */
+#define FILTER_IP_DST (1U << 1)
+
+/* What the answers of a flow go to. */
+static int put_destination(struct nl_msg *msg, struct addr outside)
+{
+	struct nlattr *tuple = nla_nest_start(msg, CTA_TUPLE_REPLY | NLA_F_NESTED);
+	struct nlattr *ip = tuple ? nla_nest_start(msg, CTA_TUPLE_IP | NLA_F_NESTED) : NULL;
+	int type = outside.family == AF_INET ? CTA_IP_V4_DST : CTA_IP_V6_DST;
+
+	if (!ip || nla_put(msg, type, (int)addr_size(outside.family), outside.bytes) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, ip);
+	nla_nest_end(msg, tuple);
+	return 0;
+}
+
+int conntrack_forget(struct nl_sock *nfnl, uint32_t mark, struct addr outside)
+{
+	struct nfgenmsg header = { .nfgen_family = outside.family, .version = NFNETLINK_V0 };
+	_cleanup_(nl_msg_freep) struct nl_msg *msg =
+		netlink_message(MESSAGE(DELETE), 0, &header, sizeof(header));
+	struct nlattr *filter;
+
+	if (!msg || nla_put_u32(msg, CTA_MARK, htonl(mark)) < 0 ||
+	    nla_put_u32(msg, CTA_MARK_MASK, htonl(UINT32_MAX)) < 0 ||
+	    put_destination(msg, outside) < 0)
+		return -ENOMEM;
+	filter = nla_nest_start(msg, CTA_FILTER | NLA_F_NESTED);
+	if (!filter || nla_put_u32(msg, CTA_FILTER_ORIG_FLAGS, 0) < 0 ||
+	    nla_put_u32(msg, CTA_FILTER_REPLY_FLAGS, FILTER_IP_DST) < 0)
+		return -ENOMEM;
+	nla_nest_end(msg, filter);
+	return netlink_request(nfnl, msg, NULL);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which prefix each WAN translates to (RFC 6296), and whether a delegated one can be used.
+// Pure questions to configuration and prefixes; the first block of lan.prefix6's length is used.
+
+#include "model/npt.h"
+
+#include <errno.h>
+
+bool npt_active(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	return config->lan.prefix6.len > 0 && !config->wans[wan].masquerade6 &&
+	       config->wans[wan].gateway_mode[IPV6] != GATEWAY_NONE && npt->delegated[wan].len > 0;
+}
+
+struct prefix npt_outside(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	struct prefix first = npt->delegated[wan];
+
+	first.len = config->lan.prefix6.len;
+	return first;
+}
+
+struct addr npt_edge(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	return prefix_nth(npt_outside(config, npt, wan), 1);
+}
+
+bool npt_masquerades(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	const struct wan_conf *conf = &config->wans[wan];
+
+	if (config->lan.prefix6.len == 0 || conf->gateway_mode[IPV6] == GATEWAY_NONE)
+		return false;
+	return conf->masquerade6 || (conf->fallback6 && !npt_active(config, npt, wan));
+}
+
+int npt_check(const struct config *config, struct prefix delegated, struct fault *fault)
+{
+	if (config->lan.prefix6.len == 0)
+		return fault_set(fault, -EINVAL, "%s: [lan] has no prefix6 to translate",
+				 config->path);
+	if (!prefix_is_network(delegated))
+		return fault_set(fault, -EINVAL, "%s has bits beyond its length: meant is %s",
+				 prefix_str(delegated).s, prefix_str(prefix_network(delegated)).s);
+	if (!addr_is_host(delegated.addr) || addr_is_linklocal(delegated.addr))
+		return fault_set(fault, -EINVAL, "%s is not a prefix that an ISP delegates",
+				 prefix_str(delegated).s);
+	if (prefix_overlaps(delegated, config->lan.prefix6) ||
+	    (config->lan.router6.family && prefix_contains(delegated, config->lan.router6)))
+		return fault_set(fault, -EINVAL, "%s is inside: it overlaps [lan] of %s",
+				 prefix_str(delegated).s, config->path);
+	if (delegated.len == 0 || delegated.len > config->lan.prefix6.len)
+		return fault_set(fault, -EINVAL,
+				 "prefix %s is a /%u, too small for lan.prefix6, a /%u",
+				 prefix_str(delegated).s, delegated.len, config->lan.prefix6.len);
+	return 0;
+}
+
+int npt_check_others(const struct config *config, const struct npt_state *npt, size_t wan,
+		     struct prefix delegated, struct fault *fault)
+{
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (i != wan && npt->delegated[i].len > 0 &&
+		    prefix_overlaps(npt->delegated[i], delegated))
+			return fault_set(fault, -EINVAL, "%s overlaps the prefix of %s, %s",
+					 prefix_str(delegated).s, config->wans[i].name,
+					 prefix_str(npt->delegated[i]).s);
+	return 0;
+}
+
+int npt_state_new(size_t n_wans, struct npt_state *ret)
+{
+	struct npt_state npt = {
+		.delegated = calloc(n_wans, sizeof(*npt.delegated)),
+		.until_us = calloc(n_wans, sizeof(*npt.until_us)),
+		.refused = calloc(n_wans, sizeof(*npt.refused)),
+	};
+
+	if (!npt.delegated || !npt.until_us || !npt.refused) {
+		npt_state_done(&npt);
+		return -ENOMEM;
+	}
+	*ret = npt;
+	return 0;
+}
+
+int npt_state_copy(const struct npt_state *npt, size_t n_wans, struct npt_state *ret)
+{
+	int r = npt_state_new(n_wans, ret);
+
+	for (size_t i = 0; i < n_wans && r == 0; i++) {
+		ret->delegated[i] = npt->delegated[i];
+		ret->until_us[i] = npt->until_us[i];
+		ret->refused[i] = npt->refused[i];
+	}
+	return r;
+}

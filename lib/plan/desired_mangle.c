@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Table inet mangle: gives each new flow the mark of its WAN.
+// A flow from inside draws a WAN by a hash of what identifies it; one from a WAN stays there.
+
+#include "plan/desired_nft.h"
+#include "plan/forged.h"
+#include "plan/groups.h"
+#include "plan/masqueraded.h"
+
+/* Any fixed number: a flow then chooses alike on all CPUs, and after a reboot. */
+#define HASH_SEED "0x6d77616e"
+
+static struct group_suffix suffix_of(const struct selection *selection)
+{
+	return group_suffix(selection->group);
+}
+
+typedef void (*mangle_writer)(const struct selection *selection, FILE *f);
+
+static void each_selection(const struct site *site, mangle_writer write, FILE *f)
+{
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		for (size_t i = 0; i < site->selections.n; i++)
+			if (site->selections.v[i].group.family == family)
+				write(&site->selections.v[i], f);
+}
+
+/* The map from the number that a new flow draws to the mark of a WAN. */
+static void declare_share(const struct selection *selection, FILE *f)
+{
+	fprintf(f,
+		"add map inet mangle share%s { typeof numgen random mod %d : ct mark; flags "
+		"interval; }\n",
+		suffix_of(selection).s, SLOTS);
+}
+
+static void fill_share(const struct selection *selection, FILE *f)
+{
+	struct group_suffix suffix = suffix_of(selection);
+
+	fprintf(f, "# map inet mangle share%s\n", suffix.s);
+	for (size_t i = 0; i < selection->n_ranges; i++)
+		fprintf(f, "add element inet mangle share%s { %u-%u : %u }\n", suffix.s,
+			selection->ranges[i].first, selection->ranges[i].last,
+			selection->ranges[i].mark);
+}
+
+static void declare_choose(const struct selection *selection, FILE *f)
+{
+	fprintf(f, "add chain inet mangle choose%s\n", suffix_of(selection).s);
+}
+
+/* A rule that draws: the source of the number, and the selection whose share it is of. */
+static void draw(const struct selection *selection, const char *condition, const char *source,
+		 FILE *f)
+{
+	struct group_suffix suffix = suffix_of(selection);
+
+	fprintf(f, "add rule inet mangle choose%s %sct mark set %s map @share%s\n", suffix.s,
+		condition, source, suffix.s);
+}
+
+static void draw_by_hash(const struct selection *selection, const char *condition, const char *of,
+			 FILE *f)
+{
+	const char *ip = selection->group.family == IPV4 ? "ip" : "ip6";
+	char source[160];
+
+	snprintf(source, sizeof(source), "jhash %s saddr%s%s%s mod %d seed %s", ip,
+		 *of ? " . " : "", *of ? ip : "", of, SLOTS, HASH_SEED);
+	draw(selection, condition, source, f);
+}
+
+/*
+ * Sets the mark of a flow that has none, by a hash of what identifies it: when its first packets
+ * race on two CPUs, both choose alike. A flow without ports draws by chance.
+ */
+static void fill_choose(const struct selection *selection, FILE *f)
+{
+	struct group_suffix suffix = suffix_of(selection);
+	char source[64];
+
+	fprintf(f, "# chain inet mangle choose%s\n", suffix.s);
+	switch (selection->group.mode) {
+	case BALANCE_FLOW:
+		draw_by_hash(selection, "",
+			     selection->group.family == IPV4 ? " daddr . icmp id"
+							     : " daddr . icmpv6 id",
+			     f);
+		draw_by_hash(selection, "ct mark 0 ", " daddr . th sport . th dport", f);
+		snprintf(source, sizeof(source), "numgen random mod %d", SLOTS);
+		draw(selection, "ct mark 0 ", source, f);
+		break;
+	case BALANCE_SOURCE:
+		draw_by_hash(selection, "", "", f);
+		break;
+	case BALANCE_SOURCE_DESTINATION:
+		draw_by_hash(selection, "", " daddr", f);
+		break;
+	}
+	fprintf(f, "add rule inet mangle choose%s meta mark set ct mark\n", suffix.s);
+}
+
+/*
+ * Answers to a packet leave by the WAN that it came in on; answers to the router itself stay
+ * unmarked. A source that cannot come from there is refused with the first packet, so that later
+ * ones pay nothing. What is of no flow begins none: answers to probes, and errors about them. They,
+ * and a DHCP server, may have a private address.
+ */
+static void fill_from_wan(const struct site *site, size_t i, FILE *f)
+{
+	const struct wan_conf *wan = &site->config->wans[i];
+	char rule[80];
+
+	snprintf(rule, sizeof(rule), "add rule inet mangle wan_%s", wan->name);
+	fprintf(f, "# chain inet mangle wan_%s\n", wan->name);
+	fprintf(f, "%s ct status confirmed accept\n", rule);
+	fprintf(f, "%s ct state invalid,untracked accept\n", rule);
+	fprintf(f, "%s meta nfproto ipv4 udp sport 67 udp dport 68 accept\n", rule);
+	forged_write_wan(site, i, rule, f);
+	fprintf(f, "%s ct mark set %u\n", rule, wan->mark);
+	fprintf(f, "%s meta mark set %u\n", rule, wan->mark);
+}
+
+static void fill_prerouting(const struct config *config, FILE *f)
+{
+	const char *rule = "add rule inet mangle prerouting";
+
+	fputs("# chain inet mangle prerouting\n", f);
+	/* The first packet of the flow has chosen its WAN. */
+	fprintf(f, "%s ct mark != 0 meta mark set ct mark accept\n", rule);
+	fprintf(f,
+		"%s icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
+		"nd-neighbor-advert, nd-redirect } accept\n",
+		rule);
+	fprintf(f, "%s iifname vmap { \"%s\" : goto from_lan", rule, config->lan.interface);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fprintf(f, ", \"%s\" : goto wan_%s", config->wans[i].interface,
+			config->wans[i].name);
+	fputs(" }\n", f);
+}
+
+void desired_mangle(const struct site *site, FILE *f)
+{
+	const struct config *config = site->config;
+
+	each_selection(site, declare_share, f);
+	fputs("add chain inet mangle from_lan\n", f);
+	forged_declare(f);
+	masqueraded_declare(config, f);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
+	each_selection(site, declare_choose, f);
+
+	each_selection(site, fill_share, f);
+	each_selection(site, fill_choose, f);
+	forged_write(site, f);
+	for (size_t i = 0; i < config->n_wans; i++)
+		fill_from_wan(site, i, f);
+	flow_groups_write(site, f);
+	masqueraded_write(site, f);
+	fill_prerouting(config, f);
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The addresses, routes and rules that are desired for a site. Pure.
+ */
+#pragma once
+
+#include "model/object.h"
+#include "model/site.h"
+
+#define PREF_MARK 100	 /* + MARK: packets of a flow */
+#define PREF_SOURCE 1000 /* + MARK: the router's own packets with a WAN's address */
+
+/* 0 or -ENOMEM. */
+int desired_net(const struct site *site, struct object_set *ret);

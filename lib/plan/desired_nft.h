@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The nftables objects that are desired for a site, as nft text (model/ruleset.h). Pure.
+ */
+#pragma once
+
+#include "model/ruleset.h"
+#include "model/site.h"
+
+#include <stdio.h>
+
+/* The text of each part. 0 or -ENOMEM. */
+int desired_nft(const struct site *site, struct nft_texts *ret);
+
+/* The writers of one part each. A full disk or memory shows in f. */
+void desired_filter(const struct site *site, FILE *f);
+void desired_mangle(const struct site *site, FILE *f);
+void desired_nat(const struct site *site, FILE *f);
+void desired_nat6(const struct site *site, FILE *f);
