@@ -1,16 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
-What was before a deploy, kept until somebody confirms that what came after it works.
+Keeps the state before a deploy until somebody confirms that the new one works.
 
-    guard.py save SECONDS     keeps files, services and which WANs carry, and restores after that time if nobody confirms,
-                              or when the machine boots: a play may die, or cut off its own way in
-    guard.py apply SECONDS    reloads what reads the files that are not as they were; prints their names. The time begins anew
-    guard.py judge SECONDS    waits until the WANs carry that did, and the kernel is what mwan.conf says; exit 1, and prints
-                              what is not so
-    guard.py restore          puts everything back and reloads what reads it; prints the names of the files
-    guard.py boot             puts the files back before anything reads them, and has the rest restored when all has started
-    guard.py confirm          what is now stays
+    guard.py save SECONDS     keeps files, services and which WANs carry. Restores them after that time, or when the machine
+                              boots, if nobody confirms: a play may die, or cut off its own way in
+    guard.py apply SECONDS    reloads what reads the changed files, and prints their names. The time begins anew
+    guard.py judge SECONDS    waits until the WANs carry that carried before, and the kernel is what mwan.conf says. Otherwise
+                              prints what is wrong, and exits 1
+    guard.py restore          puts everything back, reloads what reads it, and prints the names of the files
+    guard.py boot             puts the files back before anything reads them, and restores the rest when all has started
+    guard.py confirm          keeps the new state
 
-WANs that the new mwan.conf does not have, or not in that family, are not missed.
+A WAN that is not in the new mwan.conf, or not in that family, is not waited for.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import time
 
-# On the disk: who can't reach a router any more, cuts its power.
+# On the disk: somebody who can't reach a router any more cuts its power.
 PLACE = "/var/lib/mwan-deploy/guard"
 DRAFT = f"{PLACE}.new"
 SAVED = f"{PLACE}/saved"
@@ -40,10 +41,13 @@ SUPPLICANT = "/etc/wpa_supplicant/mwan.conf"
 PACKAGE = "/var/lib/mwan-deploy/mwan.deb"
 SYSCTL = "/etc/sysctl.d/90-mwan-site.conf"
 IFUPDOWN = ["/etc/network/interfaces", "/etc/network/interfaces.d/*"]
+# Where the original had its programs, and a deploy puts links to ours.
+COMMANDS = [f"/usr/local/bin/{name}.sh" for name in ("update-routes", "update-npt", "health-check", "bringup-att-vlan",
+                                                     "wpa-action", "mwan-trace")]
 FILES = ["/etc/systemd/network/*.link", "/etc/systemd/network/*.netdev", "/etc/systemd/network/*.network", NETWORKD,
          CONFIG, BASE, "/etc/nftables.conf", SUPPLICANT, "/etc/wpa_supplicant/*.pem", "/etc/default/mwan", SYSCTL,
-         *IFUPDOWN, PACKAGE]
-# The package's own: what it has brought stays with it.
+         *IFUPDOWN, *COMMANDS, PACKAGE]
+# The package's own files: a restore does not remove those that the package has brought.
 STAY = [NETWORKD, BASE, "/etc/default/mwan", "/etc/nftables.conf", PACKAGE]
 SERVICES = ["nftables.service", "systemd-networkd.service", "networkd-dispatcher.service", "mwan-health.service",
             "wpa_supplicant-mwan.service", "wpa-action-sync.timer", "wpa-authenticated.path"]
@@ -64,7 +68,7 @@ After=systemd-remount-fs.service
 Before=sysinit.target systemd-sysctl.service network-pre.target systemd-networkd.service networking.service nftables.service
 Before=shutdown.target
 Conflicts=shutdown.target
-# Once in a boot: while a deploy goes on, another unit's start may ask for this one as well.
+# Run once in a boot: during a deploy, the start of another unit may ask for this one, too.
 ConditionPathExists=!{LOCK}
 
 [Service]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """
 What a deploy has to know of a router before it changes anything, as JSON on stdout.
 
