@@ -132,21 +132,14 @@ static enum certificate_key read_key(const struct crypto *lib, const char *path,
 	return found;
 }
 
-/* A value of the configuration's text, without its quotation marks; "" if it is not there. */
-static void find_setting(const char *text, const char *key, char *ret, size_t size)
+/* The password of the key, as the configuration's text has it; "" if it is not there. */
+static void find_password(const char *text, char *ret, size_t size)
 {
-	size_t length = strlen(key);
-
 	*ret = '\0';
-	for (const char *line = text; *line; line = *line ? line + 1 : line) {
-		line += strspn(line, " \t");
-		if (strncmp(line, key, length) == 0 && line[length] == '=') {
-			const char *value = line + length + 1;
-
-			value += *value == '"';
-			snprintf(ret, size, "%.*s", (int)strcspn(value, "\"\n"), value);
-		}
-		line = strchrnul(line, '\n');
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (wpa_quoted(line, "private_key_passwd", ret, size))
+			return;
 	}
 }
 
@@ -188,7 +181,7 @@ bool certificates_read(const char *path, struct certificates *ret)
 	if (file_read(path, &text) < 0 || crypto_open(&lib) < 0)
 		return false;
 	find_files(text, ret);
-	find_setting(text, "private_key_passwd", password, sizeof(password));
+	find_password(text, password, sizeof(password));
 	ret->level0 = has_level0(text);
 	if (*ret->ca.path)
 		read_certificate(&lib, true, &ret->ca, NULL);

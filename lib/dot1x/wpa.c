@@ -93,26 +93,32 @@ int wpa_port_look(const char *port, struct wpa_port *ret)
 	return r < 0 || wpa_port_parse(answer, ret) ? r : -EPROTO;
 }
 
+bool wpa_quoted(const char *line, const char *key, char *ret, size_t size)
+{
+	size_t length = strlen(key);
+
+	line += strspn(line, " \t");
+	if (strncmp(line, key, length) != 0 || strncmp(line + length, "=\"", 2) != 0)
+		return false;
+	line += length + 2;
+	snprintf(ret, size, "%.*s", (int)strcspn(line, "\"\n"), line);
+	return true;
+}
+
 bool wpa_next_file(const char *text, size_t *at, struct wpa_file *ret)
 {
 	static const char *const keys[] = { "ca_cert", "client_cert", "private_key" };
 
 	while (text[*at]) {
-		const char *line = text + *at + strspn(text + *at, " \t");
+		const char *line = text + *at;
 		size_t len = strcspn(line, "\n");
 
-		*at = line - text + len + (line[len] == '\n');
+		*at += len + (line[len] == '\n');
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-			const char *value = line + strlen(keys[i]) + 2;
-
-			if (strncmp(line, keys[i], strlen(keys[i])) != 0 ||
-			    strncmp(value - 2, "=\"", 2) != 0)
-				continue;
 			snprintf(ret->key, sizeof(ret->key), "%s", keys[i]);
-			snprintf(ret->path, sizeof(ret->path), "%.*s", (int)strcspn(value, "\"\n"),
-				 value);
 			/* Other values are blobs in the configuration, or on a token. */
-			if (ret->path[0] == '/')
+			if (wpa_quoted(line, keys[i], ret->path, sizeof(ret->path)) &&
+			    ret->path[0] == '/')
 				return true;
 		}
 	}

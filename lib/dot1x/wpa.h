@@ -47,6 +47,12 @@ int wpa_port_look(const char *port, struct wpa_port *ret);
 int wpa_files_check(const char *path, struct fault *fault);
 
 /*
+ * Copies the value of a line KEY="VALUE" of a configuration, without its quotation marks. False,
+ * and nothing is copied, if the line is another one. Pure.
+ */
+bool wpa_quoted(const char *line, const char *key, char *ret, size_t size);
+
+/*
  * Finds the next KEY="FILE" of a certificate or key in the text of a configuration, from *at, which
  * starts at 0. False if there is no more. Pure.
  */

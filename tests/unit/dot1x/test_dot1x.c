@@ -120,6 +120,22 @@ START_TEST(what_is_no_file_is_left_out)
 }
 END_TEST
 
+/* The password of the key is read by it, too. */
+START_TEST(a_quoted_value_is_the_whole_value_of_its_own_key)
+{
+	char value[16] = "before";
+
+	ck_assert(!wpa_quoted("private_key=\"/a\"", "private_key_passwd", value, sizeof(value)));
+	ck_assert(!wpa_quoted("private_key_passwd=\"a\"", "private_key", value, sizeof(value)));
+	ck_assert(!wpa_quoted("\tprivate_key_passwd=736563", "private_key_passwd", value,
+			      sizeof(value)));
+	ck_assert_str_eq(value, "before");
+	ck_assert(wpa_quoted("\t private_key_passwd=\"a secret\"\nnext=\"b\"", "private_key_passwd",
+			     value, sizeof(value)));
+	ck_assert_str_eq(value, "a secret");
+}
+END_TEST
+
 /* ---- the port ---- */
 
 static void expect_setting(const char *text, const char *value)
@@ -281,6 +297,7 @@ int main(void)
 	tcase_add_test(tcase, long_values_are_cut);
 	tcase_add_test(tcase, each_certificate_is_found);
 	tcase_add_test(tcase, what_is_no_file_is_left_out);
+	tcase_add_test(tcase, a_quoted_value_is_the_whole_value_of_its_own_key);
 	tcase_add_test(tcase, port_is_read_as_units_read_it);
 	tcase_add_test(tcase, port_is_the_argument_before_the_environment);
 	tcase_add_test(tcase, port_is_never_a_path);
