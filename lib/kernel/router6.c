@@ -20,43 +20,26 @@ const struct neighbour *router6_machine(const struct config *config,
 	return router ? router : neighbours_find(neighbours, config->lan.router6);
 }
 
-/* The first of the link-local neighbours that `is_such`; *n: how many there are. */
-static struct addr
-find_linklocal(const struct neighbours *neighbours, const struct neighbour *machine,
-	       bool (*is_such)(const struct neighbour *neighbour, const struct neighbour *machine),
-	       size_t *n)
+struct addr router6_linklocal(const struct neighbours *neighbours, const struct neighbour *machine)
 {
-	struct addr found = {};
+	struct addr shared = {};
+	size_t n_shared = 0;
 
-	*n = 0;
+	if (!machine)
+		return shared;
 	for (size_t i = 0; i < neighbours->n; i++) {
 		const struct neighbour *it = &neighbours->v[i];
 
-		if (it->addr.family == AF_INET6 && addr_is_linklocal(it->addr) &&
-		    is_such(it, machine) && (*n)++ == 0)
-			found = it->addr;
+		if (it->addr.family != AF_INET6 || !addr_is_linklocal(it->addr))
+			continue;
+		if (neighbour_same_mac(it, machine))
+			return it->addr;
+		if (neighbour_is_shared(it)) {
+			shared = it->addr;
+			n_shared++;
+		}
 	}
-	return found;
-}
-
-static bool is_shared(const struct neighbour *neighbour, const struct neighbour *machine)
-{
-	(void)machine;
-	return neighbour_is_shared(neighbour);
-}
-
-struct addr router6_linklocal(const struct neighbours *neighbours, const struct neighbour *machine)
-{
-	struct addr found;
-	size_t n;
-
-	if (!machine)
-		return (struct addr){};
-	found = find_linklocal(neighbours, machine, neighbour_same_mac, &n);
-	if (n > 0 || !neighbour_is_shared(machine))
-		return found;
-	found = find_linklocal(neighbours, machine, is_shared, &n);
-	return n == 1 ? found : (struct addr){};
+	return neighbour_is_shared(machine) && n_shared == 1 ? shared : (struct addr){};
 }
 
 static int open_echo(const struct config *config)
