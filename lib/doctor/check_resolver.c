@@ -40,24 +40,30 @@ static bool has_target_with_name(const struct config *config)
 	return false;
 }
 
-/* Why there is nobody to ask; the answer says it otherwise. */
-static void find_reason(const char *root, const struct name_answer *answer, char *ret, size_t size)
+/* resolv.conf, below the root of the machine that is looked at. */
+struct conf_path {
+	char path[PATH_MAX];
+	char link[PATH_MAX]; /* where it leads; "" if it is no link */
+};
+
+static void find_conf(const char *root, struct conf_path *ret)
 {
-	char path[PATH_MAX], target[PATH_MAX];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "%s" CONF, root);
-	length = readlink(path, target, sizeof(target) - 1);
-	if (length > 0)
-		target[length] = '\0';
-	if (access(path, F_OK) < 0 && length > 0)
-		snprintf(ret, size, CONF " leads to %.160s, which is not there", target);
-	else if (access(path, F_OK) < 0)
-		snprintf(ret, size, "there is no " CONF);
-	else if (resolv_conf_count(path) == 0)
+	snprintf(ret->path, sizeof(ret->path), "%s" CONF, root);
+	length = readlink(ret->path, ret->link, sizeof(ret->link) - 1);
+	ret->link[length > 0 ? length : 0] = '\0';
+}
+
+/* Why it names nobody to ask. */
+static void say_unnamed(const struct conf_path *conf, char *ret, size_t size)
+{
+	if (access(conf->path, F_OK) == 0)
 		snprintf(ret, size, CONF " names no name server");
+	else if (*conf->link)
+		snprintf(ret, size, CONF " leads to %.160s, which is not there", conf->link);
 	else
-		snprintf(ret, size, "%s", answer->why);
+		snprintf(ret, size, "there is no " CONF);
 }
 
 /* Without one, no server can answer, and other checks say why. */
@@ -71,22 +77,11 @@ static bool has_way_out(const struct patient *patient)
 	return way;
 }
 
-/* systemd-resolved writes the file anew. */
-static bool is_resolveds(const char *root)
-{
-	char path[PATH_MAX], target[PATH_MAX];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "%s" CONF, root);
-	length = readlink(path, target, sizeof(target) - 1);
-	target[length > 0 ? length : 0] = '\0';
-	return strstr(target, "/run/systemd/resolve/");
-}
-
 void doctor_judge_resolver(const struct patient *patient, const struct name_answer *answer)
 {
 	bool needed = has_target_with_name(patient->config);
-	char reason[PROBE_WHY], path[PATH_MAX];
+	struct conf_path conf;
+	char reason[PROBE_WHY];
 	const char *fix;
 	bool named;
 
@@ -94,15 +89,18 @@ void doctor_judge_resolver(const struct patient *patient, const struct name_answ
 		diagnosis_good(patient->diagnosis, "names are looked up");
 		return;
 	}
-	snprintf(path, sizeof(path), "%s" CONF, patient->root);
-	named = resolv_conf_count(path) > 0;
+	find_conf(patient->root, &conf);
+	named = resolv_conf_count(conf.path) > 0;
 	if (named && !has_way_out(patient))
 		return;
-	find_reason(patient->root, answer, reason, sizeof(reason));
+	if (named)
+		snprintf(reason, sizeof(reason), "%s", answer->why);
+	else
+		say_unnamed(&conf, reason, sizeof(reason));
 	if (!named)
 		fix = "`rm -f " CONF "; echo nameserver 1.1.1.1 >" CONF
 		      "`; or, where it is installed, `systemctl enable --now systemd-resolved`";
-	else if (is_resolveds(patient->root))
+	else if (strstr(conf.link, "/run/systemd/resolve/")) /* it writes the file anew */
 		fix = "write DNS=1.1.1.1, or another server, below [Resolve] in "
 		      "/etc/systemd/resolved.conf, then `systemctl restart systemd-resolved`";
 	else

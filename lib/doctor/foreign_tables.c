@@ -84,9 +84,10 @@ struct foreign_tables {
 	const struct own_tables *own;
 	struct diagnosis *diagnosis;
 	struct foreign_table table;
-	struct {
+	struct made {
 		enum harm harm;
 		struct enumeration names;
+		char deletes[1024]; /* commands, after the fix: " && nft delete table ip filter" */
 	} made[N_MAKERS];
 };
 
@@ -262,6 +263,20 @@ static void diagnose_own(const struct foreign_table *table, const struct own_tab
 }
 
 /* Several tables of one program are one finding, after all others. */
+static void add_to_maker(const struct foreign_table *table, enum harm harm,
+			 struct foreign_tables *all)
+{
+	struct made *made = &all->made[table->maker];
+	size_t length = strlen(made->deletes);
+
+	enumerate(&made->names, "table %s", table->name);
+	if (makers[table->maker].leaves)
+		snprintf(made->deletes + length, sizeof(made->deletes) - length,
+			 " && nft delete table %s", table->name);
+	if (harm > made->harm)
+		made->harm = harm;
+}
+
 static void end_table(struct foreign_tables *all)
 {
 	const struct foreign_table *table = &all->table;
@@ -277,9 +292,7 @@ static void end_table(struct foreign_tables *all)
 		return;
 	}
 	if (table->maker < N_MAKERS) {
-		enumerate(&all->made[table->maker].names, "table %s", table->name);
-		if (!harmless && table->harm > all->made[table->maker].harm)
-			all->made[table->maker].harm = table->harm;
+		add_to_maker(table, harmless ? HARM_NONE : table->harm, all);
 		return;
 	}
 	diagnosis_add(all->diagnosis, harms[table->harm].severity, harms[table->harm].kind,
@@ -291,23 +304,15 @@ static void end_table(struct foreign_tables *all)
 
 static void diagnose_maker(const struct foreign_tables *all, const struct maker *maker)
 {
-	const char *names = all->made[maker - makers].names.s;
-	enum harm harm = all->made[maker - makers].harm;
-	char commands[sizeof(struct enumeration) * 2] = "";
+	const struct made *made = &all->made[maker - makers];
+	enum harm harm = made->harm;
 
-	for (const char *at = names; maker->leaves && *at;) {
-		int length = (int)strcspn(at, ",");
-
-		snprintf(commands + strlen(commands), sizeof(commands) - strlen(commands),
-			 " && nft delete %.*s", length, at);
-		at += length + strspn(at + length, ", ");
-	}
-	if (*names)
+	if (*made->names.s)
 		diagnosis_add(all->diagnosis, harm ? harms[harm].severity : FINDING_NOTE,
 			      harm ? harms[harm].kind : maker->kind, "%s %s%s%s (%s)\n%s%s%s",
 			      maker->name, harm ? harms[harm].text : "",
-			      harm && maker->kind ? ", and " : "", maker->also, names, maker->fix,
-			      commands, maker->leaves ? "`" : "");
+			      harm && maker->kind ? ", and " : "", maker->also, made->names.s,
+			      maker->fix, made->deletes, maker->leaves ? "`" : "");
 }
 
 static void find_maker(const char *line, struct foreign_table *table)

@@ -12,21 +12,27 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* " (failed, exit-code)" or " (inactive)", as systemd says of the daemon that does not run. */
-static void describe_unit(char *text, size_t room)
+/*
+ * " (failed, exit-code)" or " (inactive)", as systemd says of the daemon that does not run. True
+ * when it did not end well: its log says why.
+ */
+static bool describe_unit(char *text, size_t room)
 {
 	struct unit unit = { .name = "mwan-health.service" };
 	struct fault unknown = {};
+	bool failed;
 
 	*text = '\0';
 	if (!units_are_there() || units_look(&unit, 1, &unknown) < 0)
-		return;
-	if (strcmp(unit.load, "loaded") != 0)
+		return false;
+	if (strcmp(unit.load, "loaded") != 0) {
 		snprintf(text, room, " (the unit is %s)", unit.load);
-	else
-		snprintf(text, room, " (%s%s%s)", unit.active,
-			 strcmp(unit.result, "success") == 0 ? "" : ", ",
-			 strcmp(unit.result, "success") == 0 ? "" : unit.result);
+		return false;
+	}
+	failed = strcmp(unit.result, "success") != 0;
+	snprintf(text, room, " (%s%s%s)", unit.active, failed ? ", " : "",
+		 failed ? unit.result : "");
+	return failed;
 }
 
 bool folder_is_full(const char *folder)
@@ -41,6 +47,7 @@ bool folder_is_full(const char *folder)
 static int describe_daemon(bool running, const char *knows, struct fault *fault)
 {
 	char unit[96];
+	bool failed;
 
 	if (running && folder_is_full(RUN_DIR)) {
 		fault_set(fault, -ENOSPC, "can't write (%s is full)%s", RUN_DIR, knows);
@@ -51,11 +58,11 @@ static int describe_daemon(bool running, const char *knows, struct fault *fault)
 		fault_set(fault, -ENODATA, "hangs%s", knows);
 		return fault_fix(fault, -ENODATA, "`systemctl restart mwan-health`");
 	}
-	describe_unit(unit, sizeof(unit));
+	failed = describe_unit(unit, sizeof(unit));
 	fault_set(fault, -ENODATA, "does not run%s%s", unit, knows);
 	return fault_fix(fault, -ENODATA,
-			 strchr(unit, ',') ? "`journalctl -u mwan-health -n 20` says why"
-					   : "`systemctl start mwan-health`");
+			 failed ? "`journalctl -u mwan-health -n 20` says why"
+				: "`systemctl start mwan-health`");
 }
 
 int silence_add(struct report *report, struct fault *fault)
