@@ -10,6 +10,7 @@ static const char *const states[N_OBSTACLES] = {
 	[OBSTACLE_SWITCHED_OFF] = "is switched off", [OBSTACLE_NO_CARRIER] = "has no carrier",
 	[OBSTACLE_NO_GATEWAY] = "has no gateway",    [OBSTACLE_NO_PREFIX] = "has no prefix",
 	[OBSTACLE_NO_ADDRESS] = "has no address",    [OBSTACLE_DOWN] = "is down",
+	[OBSTACLE_DRAINED] = "is drained",	     [OBSTACLE_HELD] = "is held",
 	[OBSTACLE_OTHER] = "is not eligible",
 };
 

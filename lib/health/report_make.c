@@ -106,8 +106,7 @@ static void make_wan(const struct wan_conf *conf, const struct wan_facts *facts,
 
 int wan_health_verdicts(const struct wan_health *health, size_t n_wans, struct verdicts *ret)
 {
-	ret->v = calloc(n_wans, sizeof(*ret->v));
-	if (!ret->v)
+	if (verdicts_new(n_wans, ret) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
@@ -117,15 +116,20 @@ int wan_health_verdicts(const struct wan_health *health, size_t n_wans, struct v
 
 int site_judge(const struct site *site, const struct wan_health *health, struct site *ret)
 {
+	size_t n = site->config->n_wans;
+	int r;
+
 	*ret = *site;
 	ret->verdicts = (struct verdicts){};
 	ret->selections = (struct selections){};
-	if (wan_health_verdicts(health, site->config->n_wans, &ret->verdicts) < 0 ||
-	    selections_make(ret) < 0) {
+	r = wan_health_verdicts(health, n, &ret->verdicts);
+	if (r == 0 && site->verdicts.aside)
+		memcpy(ret->verdicts.aside, site->verdicts.aside, n * sizeof(*ret->verdicts.aside));
+	if (r == 0)
+		r = selections_make(ret);
+	if (r < 0)
 		site_judge_done(ret);
-		return -ENOMEM;
-	}
-	return 0;
+	return r;
 }
 
 void site_judge_done(struct site *judged)

@@ -17,6 +17,8 @@ static const char *const obstacle_names[N_OBSTACLES] = {
 	[OBSTACLE_NO_PREFIX] = "no prefix",
 	[OBSTACLE_NO_ADDRESS] = "no address",
 	[OBSTACLE_DOWN] = "down",
+	[OBSTACLE_DRAINED] = "drained",
+	[OBSTACLE_HELD] = "held",
 	[OBSTACLE_OTHER] = "not eligible",
 };
 
@@ -49,6 +51,20 @@ enum obstacle obstacle_of_translation(const struct site *site, size_t wan, enum 
 									   : OBSTACLE_NO_PREFIX;
 }
 
+/* Of a WAN that is usable. */
+static enum obstacle obstacle_of_verdict(const struct site *site, size_t wan, enum family family)
+{
+	const struct verdicts *verdicts = &site->verdicts;
+
+	if (verdicts->v[wan][family] == VERDICT_DOWN)
+		return OBSTACLE_DOWN;
+	if (verdicts->aside && verdicts->aside[wan][family].drained)
+		return OBSTACLE_DRAINED;
+	if (verdicts->aside && verdicts->aside[wan][family].held)
+		return OBSTACLE_HELD;
+	return OBSTACLE_NONE;
+}
+
 enum obstacle obstacle_find(const struct site *site, size_t wan, enum family family)
 {
 	const struct wan_facts *facts = &site->facts.wans[wan];
@@ -64,9 +80,7 @@ enum obstacle obstacle_find(const struct site *site, size_t wan, enum family fam
 	    site->config->wans[wan].gateway_mode[family] == GATEWAY_NONE)
 		return OBSTACLE_NO_GATEWAY;
 	obstacle = obstacle_of_translation(site, wan, family);
-	if (obstacle == OBSTACLE_NONE && site->verdicts.v[wan][family] == VERDICT_DOWN)
-		return OBSTACLE_DOWN;
-	return obstacle;
+	return obstacle != OBSTACLE_NONE ? obstacle : obstacle_of_verdict(site, wan, family);
 }
 
 struct condition condition_step(const struct condition *before, enum obstacle obstacle,

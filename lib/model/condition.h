@@ -18,6 +18,8 @@ enum obstacle {
 	OBSTACLE_NO_PREFIX,  /* none that NPT can use */
 	OBSTACLE_NO_ADDRESS, /* to masquerade behind */
 	OBSTACLE_DOWN,	     /* the probes say so; flows may use it all the same, as last resort */
+	OBSTACLE_DRAINED,    /* by hand, or */
+	OBSTACLE_HELD,	     /* by recovery_hold: it would carry, and does where nobody else can */
 	OBSTACLE_OTHER,	     /* a file names one that this version does not know */
 	N_OBSTACLES,
 };
@@ -26,6 +28,13 @@ enum obstacle {
 const char *obstacle_name(enum obstacle obstacle);
 /* The one of that name; NULL, and a name that is not known: OBSTACLE_OTHER. */
 enum obstacle obstacle_parse(const char *name);
+
+/* True for an outage: the WAN can't carry, or nobody knows that it can. */
+static inline bool obstacle_is_outage(enum obstacle obstacle)
+{
+	return obstacle != OBSTACLE_NONE && obstacle != OBSTACLE_DRAINED &&
+	       obstacle != OBSTACLE_HELD;
+}
 
 /* The first obstacle, by the verdicts of the site. A family that is not configured has one. */
 enum obstacle obstacle_find(const struct site *site, size_t wan, enum family family);

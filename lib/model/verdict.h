@@ -14,14 +14,30 @@ enum verdict {
 	VERDICT_DOWN,
 };
 
-struct verdicts {
-	enum verdict (*v)[N_FAMILIES]; /* owned; by the WAN's index */
-	struct router_ids avoided;     /* over which nothing came back */
+/* Why a WAN that could carry new flows leaves them to others, as long as others carry them. */
+struct aside {
+	bool held;    /* it is back from an outage, and recovery_hold lasts (model/hold.h) */
+	bool drained; /* somebody has taken it out by hand */
 };
+
+struct verdicts {
+	enum verdict (*v)[N_FAMILIES];	   /* owned; by the WAN's index */
+	struct aside (*aside)[N_FAMILIES]; /* owned; the same; NULL: nobody is */
+	struct router_ids avoided;	   /* over which nothing came back */
+};
+
+/* Room for those of so many WANs in *ret, which is empty. 0 or -ENOMEM. */
+static inline int verdicts_new(size_t n_wans, struct verdicts *ret)
+{
+	ret->v = calloc(n_wans, sizeof(*ret->v));
+	ret->aside = calloc(n_wans, sizeof(*ret->aside));
+	return ret->v && ret->aside ? 0 : -ENOMEM;
+}
 
 static inline void verdicts_done(struct verdicts *verdicts)
 {
 	free(verdicts->v);
+	free(verdicts->aside);
 	router_ids_done(&verdicts->avoided);
 	*verdicts = (struct verdicts){};
 }
@@ -30,10 +46,11 @@ static inline void verdicts_done(struct verdicts *verdicts)
 static inline int verdicts_copy(const struct verdicts *verdicts, size_t n_wans,
 				struct verdicts *ret)
 {
-	ret->v = calloc(n_wans, sizeof(*ret->v));
-	if (!ret->v)
+	if (verdicts_new(n_wans, ret) < 0)
 		return -ENOMEM;
 	memcpy(ret->v, verdicts->v, n_wans * sizeof(*ret->v));
+	if (verdicts->aside)
+		memcpy(ret->aside, verdicts->aside, n_wans * sizeof(*ret->aside));
 	return router_ids_copy(&verdicts->avoided, &ret->avoided);
 }
 

@@ -94,26 +94,55 @@ static int make_ranges(struct selection *s, const struct config *config)
 	return r;
 }
 
+/* WANs of a lower rank are chosen before others. */
+enum select_rank {
+	RANK_GOOD,
+	RANK_HELD,
+	RANK_DRAINED,
+	RANK_DOWN,
+	RANK_UNUSABLE, /* never chosen */
+};
+
+static enum select_rank rank_of(enum obstacle obstacle)
+{
+	switch ((int)obstacle) {
+	case OBSTACLE_NONE:
+		return RANK_GOOD;
+	case OBSTACLE_HELD:
+		return RANK_HELD;
+	case OBSTACLE_DRAINED:
+		return RANK_DRAINED;
+	case OBSTACLE_DOWN:
+		return RANK_DOWN;
+	default:
+		return RANK_UNUSABLE;
+	}
+}
+
 /* Fills the selection, whose members are known. 0 or -ENOMEM. */
 static int fill_selection(const struct site *site, struct selection *s)
 {
 	const struct config *config = site->config;
-	enum family family = s->group.family;
-	size_t n_eligible = 0;
+	_cleanup_(freep) enum select_rank *ranks = calloc(config->n_wans, sizeof(*ranks));
+	enum select_rank best = RANK_UNUSABLE, best_member = RANK_UNUSABLE;
 
+	if (!ranks)
+		return -ENOMEM;
 	for (size_t i = 0; i < config->n_wans; i++) {
-		enum obstacle obstacle = obstacle_find(site, i, family);
-
-		s->eligible[i] = obstacle == OBSTACLE_NONE;
-		s->usable[i] = s->eligible[i] || obstacle == OBSTACLE_DOWN;
-		n_eligible += s->eligible[i];
+		ranks[i] = rank_of(obstacle_find(site, i, s->group.family));
+		s->usable[i] = ranks[i] < RANK_UNUSABLE;
+		if (ranks[i] < best)
+			best = ranks[i];
+		if (s->members[i] && ranks[i] < best_member)
+			best_member = ranks[i];
 	}
-	/* The last resort is of the family as a whole, whoever is a member. */
-	for (size_t i = 0; i < config->n_wans; i++) {
-		if (n_eligible == 0 && !config->all_down_unreachable)
-			s->eligible[i] = s->usable[i];
-		s->eligible[i] &= s->members[i];
-	}
+	/* One that is down is the last resort of the family as a whole, whoever is a member. */
+	if (best_member < RANK_DOWN)
+		best = best_member;
+	if (best == RANK_DOWN && config->all_down_unreachable)
+		best = RANK_GOOD;
+	for (size_t i = 0; i < config->n_wans; i++)
+		s->eligible[i] = s->members[i] && s->usable[i] && ranks[i] == best;
 
 	s->best = best_of(config, s->eligible);
 	return s->best ? make_ranges(s, config) : 0;

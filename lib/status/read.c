@@ -335,8 +335,7 @@ int verdicts_read(const struct config *config, struct verdicts *ret)
 	struct fault fault = {};
 	int r;
 
-	verdicts.v = calloc(config->n_wans, sizeof(*verdicts.v));
-	if (!verdicts.v)
+	if (verdicts_new(config->n_wans, &verdicts) < 0)
 		return -ENOMEM;
 
 	r = report_read(HEALTH_PATH, &report, &fault);

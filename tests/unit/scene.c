@@ -67,7 +67,7 @@ void scene_make(struct scene *scene, const char *name)
 	scene->site.facts.machine = htonl(0x6d77616e);
 	scene->site.facts.wans = calloc(n, sizeof(*scene->site.facts.wans));
 	ck_assert_int_eq(npt_state_new(n, &scene->site.npt), 0);
-	scene->site.verdicts.v = calloc(n, sizeof(*scene->site.verdicts.v));
+	ck_assert_int_eq(verdicts_new(n, &scene->site.verdicts), 0);
 
 	make_link(&scene->site.facts.lan, 10, scene->config.lan.interface, "10.250.250.1/29",
 		  "3d06:bad:b01:fe::1/64");

@@ -35,6 +35,10 @@ START_TEST(the_obstacle_that_explains_the_others_is_named)
 {
 	struct wan_facts *facts = &scene.site.facts.wans[ATT];
 
+	scene.site.verdicts.aside[ATT][IPV6].held = true;
+	expect(IPV6, "held");
+	scene.site.verdicts.aside[ATT][IPV6].drained = true;
+	expect(IPV6, "drained");
 	scene.site.verdicts.v[ATT][IPV6] = VERDICT_DOWN;
 	expect(IPV6, "down");
 	scene.site.npt.delegated[ATT].len = 0;

@@ -136,6 +136,86 @@ START_TEST(last_resort_is_what_has_a_gateway)
 }
 END_TEST
 
+/* Which of the three carry, as bits. */
+static unsigned carriers(enum family family)
+{
+	unsigned bits = 0;
+
+	choose(family);
+	check_ranges();
+	for (size_t i = 0; i < 3; i++) {
+		bits |= selection->eligible[i] ? 1U << i : 0;
+		ck_assert(selection->eligible[i] || selection->slots[i] == 0);
+	}
+	return bits;
+}
+
+static struct aside *aside(size_t wan)
+{
+	return &scene.site.verdicts.aside[wan][IPV4];
+}
+
+/* Held: 0 and 1; drained: 1 and 2. It is better to be held than to be drained or down. */
+START_TEST(those_set_aside_carry_when_nobody_else_can)
+{
+	aside(0)->held = aside(1)->held = true;
+	ck_assert_uint_eq(carriers(IPV4), 1U << 2);
+	ck_assert_uint_eq(carriers(IPV6), 1U << 0 | 1U << 1);
+	ck_assert(selection->usable[0] && selection->usable[1]);
+
+	aside(1)->drained = aside(2)->drained = true;
+	ck_assert_uint_eq(carriers(IPV4), 1U << 0);
+
+	scene_cut(&scene, 0);
+	ck_assert_uint_eq(carriers(IPV4), 1U << 1 | 1U << 2);
+	/* The probes are believed more than the hand. */
+	scene.site.verdicts.v[1][IPV4] = VERDICT_DOWN;
+	ck_assert_uint_eq(carriers(IPV4), 1U << 2);
+
+	/* What is up stays so, whatever is to be done when all are down. */
+	scene.config.all_down_unreachable = true;
+	ck_assert_uint_eq(carriers(IPV4), 1U << 2);
+	scene.site.verdicts.v[2][IPV4] = VERDICT_DOWN;
+	ck_assert_uint_eq(carriers(IPV4), 0);
+	scene.config.all_down_unreachable = false;
+	ck_assert_uint_eq(carriers(IPV4), 1U << 1 | 1U << 2);
+}
+END_TEST
+
+/* Tiers count among those that are held, too. */
+START_TEST(the_better_tier_of_those_held_carries)
+{
+	scene.config.wans[0].tier = 2;
+	for (size_t i = 0; i < 3; i++)
+		aside(i)->held = true;
+	choose(IPV4);
+	ck_assert_uint_eq(selection->slots[0], 0);
+	ck_assert_uint_gt(selection->slots[1], 0);
+	scene_cut(&scene, 1);
+	scene_cut(&scene, 2);
+	choose(IPV4);
+	ck_assert_uint_eq(selection->slots[0], SLOTS);
+}
+END_TEST
+
+/* Sources without a map can only be masqueraded. */
+START_TEST(sources_that_have_one_wan_keep_it_while_it_is_up)
+{
+	const struct selection *unmapped;
+
+	scene.config.wans[2].masquerade4 = true;
+	aside(2)->drained = true;
+	ck_assert_uint_eq(carriers(IPV4), 1U << 0 | 1U << 1);
+	unmapped = &scene.site.selections.v[N_FAMILIES];
+	ck_assert_str_eq(unmapped->group.name, "unmapped");
+	ck_assert_uint_eq(unmapped->slots[2], SLOTS);
+
+	scene.site.verdicts.v[2][IPV4] = VERDICT_DOWN;
+	choose(IPV4);
+	ck_assert_ptr_null(scene.site.selections.v[N_FAMILIES].best);
+}
+END_TEST
+
 START_TEST(lowest_tier_with_an_eligible_wan_carries)
 {
 	scene.config.wans[0].tier = 3;
@@ -170,6 +250,8 @@ START_TEST(any_weights_cover_every_slot)
 			scene.config.wans[i].weight = 1 + random() % 100;
 			scene.config.wans[i].tier = 1 + random() % 2;
 			scene.site.verdicts.v[i][IPV4] = random() % 3;
+			aside(i)->held = random() % 2;
+			aside(i)->drained = random() % 2;
 		}
 		choose(IPV4);
 		check_ranges();
@@ -191,6 +273,9 @@ int main(void)
 	tcase_add_test(tcase, no_prefix_means_no_ipv6_but_ipv4);
 	tcase_add_test(tcase, fallback_masquerades_when_there_is_an_address);
 	tcase_add_test(tcase, last_resort_is_what_has_a_gateway);
+	tcase_add_test(tcase, those_set_aside_carry_when_nobody_else_can);
+	tcase_add_test(tcase, the_better_tier_of_those_held_carries);
+	tcase_add_test(tcase, sources_that_have_one_wan_keep_it_while_it_is_up);
 	tcase_add_test(tcase, lowest_tier_with_an_eligible_wan_carries);
 	tcase_add_test(tcase, a_family_without_gateway_is_never_used);
 	tcase_add_test(tcase, any_weights_cover_every_slot);
