@@ -35,6 +35,15 @@ bool config_any_wan(const struct config *config, bool (*is)(const struct wan_con
 	return false;
 }
 
+size_t config_find_wan(const struct config *config, const char *name)
+{
+	size_t i = 0;
+
+	while (i < config->n_wans && strcmp(config->wans[i].name, name) != 0)
+		i++;
+	return i;
+}
+
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface)
 {
 	for (size_t i = 0; i < config->n_wans; i++)

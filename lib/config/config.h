@@ -12,6 +12,7 @@
 #include "base/family.h"
 #include "base/fault.h"
 #include "base/prefix.h"
+#include "base/ranges.h"
 #include "base/string_list.h"
 
 #include <net/if.h>
@@ -78,8 +79,41 @@ struct map4 {
 	struct addr *public; /* owned; one for each WAN by its index, AF_UNSPEC where none */
 };
 
+/* Where new flows go that a rule matches. Rules that say the same of it share one. */
+struct policy {
+	bool *wans; /* owned; by the WAN's index */
+	enum balance_mode mode;
+	bool unreachable; /* otherwise = unreachable, not balance */
+};
+
+/* What a rule looks at in the first packet of a flow. */
+enum rule_field {
+	RULE_SOURCE,
+	RULE_DESTINATION,
+	RULE_PROTOCOL,
+	RULE_SPORT,
+	RULE_DPORT,
+	RULE_DSCP,
+	N_RULE_FIELDS,
+};
+
+struct rule_conf {
+	char name[32];
+	bool has[N_FAMILIES]; /* it can match flows of the family */
+	/* Of a family that it has: the values that match; empty: all do. Owned. */
+	struct ranges fields[N_FAMILIES][N_RULE_FIELDS];
+	size_t policy; /* index */
+
+	/* While it is loaded. */
+	struct string_list files[2]; /* owned; of source and destination */
+	bool own_mode;		     /* it doesn't take that of [balance] */
+	enum balance_mode mode;
+	bool unreachable;
+};
+
 struct config {
-	char *path; /* owned; as given, for messages */
+	char *path;    /* owned; as given, for messages */
+	char *version; /* owned; of which files it is, for config/version.h */
 	bool debug_logging;
 
 	struct {
@@ -102,6 +136,12 @@ struct config {
 	struct map4 *map4; /* owned */
 	size_t n_map4;
 
+	struct rule_conf *rules; /* owned; the first that matches a flow counts */
+	size_t n_rules;
+	struct policy
+		*policies; /* owned; first that of flows without a rule: [balance], all WANs */
+	size_t n_policies;
+
 	char *notify_command; /* owned; NULL: none */
 };
 
@@ -116,5 +156,7 @@ bool wan_may_masquerade(const struct wan_conf *wan, enum family family);
 /* True when at least one WAN is so. */
 bool config_any_wan(const struct config *config, bool (*is)(const struct wan_conf *));
 
+/* The WAN of that name, by its index; n_wans: there is none. */
+size_t config_find_wan(const struct config *config, const char *name);
 /* The WAN of that interface, or NULL. */
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface);

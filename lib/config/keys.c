@@ -49,11 +49,6 @@ static int http_target(const char *text, enum family family, char **ret)
 #define CONFIG(member) offsetof(struct config, member)
 #define HEALTH(member) offsetof(struct health_conf, member)
 #define WAN(member) offsetof(struct wan_conf, member)
-#define WORDS(...)                                                                                 \
-	.words = (const char *const[])                                                             \
-	{                                                                                          \
-		__VA_ARGS__, NULL                                                                  \
-	}
 
 #define KEYS(rows) .keys = (rows), .n_keys = ARRAY_SIZE(rows)
 /* The array of struct config whose elements the sections of a kind fill. */

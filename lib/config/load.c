@@ -94,11 +94,13 @@ static int on_section(void *user, unsigned line, const char *label)
 	for (size_t i = 0; i < source->n_sections; i++) {
 		const struct section *other = &source->sections[i];
 
+		if (other->kind != section.kind)
+			continue;
 		if (strcmp(other->label, section.label) == 0)
 			return config_mistake_at(source, line, section.label, NULL,
 						 "the section is there twice, first in line %u",
 						 other->line);
-		section.index += other->kind == section.kind;
+		section.index++;
 	}
 	if (APPEND(source->sections, source->n_sections, section) < 0)
 		return config_no_memory(source);
@@ -235,10 +237,13 @@ int config_load(const char *path, struct config *ret, struct fault *fault)
 	static const struct ini_events events = { .section = on_section, .key = on_key };
 	_cleanup_(config_source_done) struct config_source source = { .path = path,
 								      .fault = fault };
+	struct stat st;
 	int r;
 
 	source.config.path = strdup(path);
 	if (!source.config.path)
+		return config_no_memory(&source);
+	if (stat(path, &st) == 0 && config_add_version(&source.config, path, &st) < 0)
 		return config_no_memory(&source);
 
 	r = ini_read(path, INI_STRICT, &events, &source, &source.n_lines, fault);
@@ -270,6 +275,10 @@ void config_done(struct config *config)
 		if (kind->example)
 			free(section_base(kind, config, 0));
 	}
+	for (size_t i = 0; i < config->n_policies; i++)
+		free(config->policies[i].wans);
+	free(config->policies);
+	free(config->version);
 	free(config->path);
 	*config = (struct config){};
 }

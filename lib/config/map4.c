@@ -98,10 +98,8 @@ static int resolve_item(const struct config_source *source, const struct map4_li
 	const struct config *config = &source->config;
 	const struct wan_conf *wan = config->wans;
 	struct addr_text text = addr_str(item->public);
-	size_t i = 0;
+	size_t i = config_find_wan(config, item->wan);
 
-	while (i < config->n_wans && strcmp(wan[i].name, item->wan) != 0)
-		i++;
 	if (i == config->n_wans)
 		return MISTAKE(source, line, "there is no WAN with the name %s",
 			       quote(item->wan).s);

@@ -7,6 +7,8 @@
 
 #include "config/config.h"
 
+#include <sys/stat.h>
+
 struct config_source;
 struct key;
 
@@ -62,13 +64,19 @@ struct section_kind {
 	void (*done)(void *base);
 };
 
+#define WORDS(...)                                                                                 \
+	.words = (const char *const[])                                                             \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
+
 extern const struct section_kind section_mwan, section_lan, section_balance, section_health,
-	section_wan, section_map4, section_notify;
+	section_wan, section_map4, section_rule, section_notify;
 
 /* In the order in which messages name them and checks run. */
 static const struct section_kind *const section_kinds[] = {
 	&section_mwan, &section_lan,  &section_balance, &section_health,
-	&section_wan,  &section_map4, &section_notify,
+	&section_wan,  &section_map4, &section_rule,	&section_notify,
 };
 
 struct setting {
@@ -110,6 +118,9 @@ struct config_source {
 	struct fault *fault;  /* the first mistake */
 };
 
+/* Adds to config.version that the file was read as it is. 0 or -ENOMEM. */
+int config_add_version(struct config *config, const char *path, const struct stat *st);
+
 /* The i-th section of the kind, or NULL. */
 const struct section *config_section(const struct config_source *source,
 				     const struct section_kind *kind, size_t i);
@@ -149,6 +160,19 @@ key_setter set_count, set_table, set_switch, set_word, set_duration, set_loss, s
 	set_host, set_linklocal, set_network, set_wan_prefix, set_gateway, set_command;
 /* In targets.c. */
 key_setter set_targets;
+
+/* In rule_values.c. */
+key_setter set_rule_networks, set_rule_protocols, set_rule_ports, set_rule_dscp, set_rule_wans,
+	set_rule_mode;
+/* An address or a prefix, into that of two lists which its family has; -EINVAL with why. */
+int rule_add_network(const char *text, struct ranges *lists[N_FAMILIES], struct fault *why);
+
+/* In rule_file.c: reads the networks of an @FILE, as rule_add_network() does. */
+int rule_read_file(struct config_source *source, const struct section *section, const char *key,
+		   const char *name, struct ranges *lists[N_FAMILIES]);
+
+/* In rule_hidden.c: each rule has to match a flow that no rule before it does. */
+int check_hidden_rules(const struct config_source *source, const struct ranges inside[N_FAMILIES]);
 
 /* In check.c: rows' checks, and all of them after another, when the file has been read. */
 int check_lan(struct config_source *source);

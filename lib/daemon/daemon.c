@@ -122,6 +122,7 @@ static void daemon_done(struct daemon *d)
 	report_done(&d->report);
 	kernel_close(&d->kernel);
 	config_free(d->config);
+	config_file_done(&d->file);
 	free(d->flush);
 	free(d->losses);
 	free(d->missing);

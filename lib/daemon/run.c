@@ -74,7 +74,7 @@ int daemon_load(struct daemon *d, bool asked, struct fault *fault)
 	if (r < 0)
 		config_free(config);
 	if (r == -ENOMEM)
-		d->file.read = (struct stat){}; /* it is not in force: read it again */
+		config_file_done(&d->file); /* it is not in force: read it again */
 	return r < 0 ? r : 1;
 }
 

@@ -116,7 +116,7 @@ static int turn(const struct cli *cli, update_arguments arguments, struct reconc
 		return cli_bad_input(r, fault);
 	log_debug_file(config.debug_logging);
 	/* The run matters more than whether the daemon learns which configuration it had. */
-	if (request.mode == RECONCILE_APPLY && config_file_mark(cli->config, &unmarked) < 0)
+	if (request.mode == RECONCILE_APPLY && config_file_mark(&config, &unmarked) < 0)
 		log_event(LOG_WARNING, EVENT_CONFIG_REFUSED, NULL, "%s", unmarked.text);
 
 	r = find_awaited(&config, &awaited);
