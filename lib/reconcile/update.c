@@ -53,36 +53,48 @@ static int tell_links(struct nl_sock *sk, const struct config *config,
 	return r;
 }
 
-static void awaited_done(struct awaited *awaited)
+/* What the daemon has written into health.json: it is read once a run. */
+struct update_known {
+	struct verdicts verdicts;
+	struct awaited awaited;
+};
+
+static void known_done(struct update_known *known)
 {
-	free(awaited->wans);
+	verdicts_done(&known->verdicts);
+	free(known->awaited.wans);
 }
 
-/*
- * Of what is missing for a short time only, the daemon takes care, and warns when it is time to.
- * *ret is the caller's. 0 or -ENOMEM.
- */
-static int find_awaited(const struct config *config, struct awaited *ret)
+/* The daemon takes care of what is missing for a short time only, and warns when it is time to. */
+static int find_awaited(const struct report *report, const struct config *config,
+			struct awaited *ret)
 {
-	_cleanup_(report_done) struct report report = {};
 	uint64_t now_us = clock_us(CLOCK_REALTIME), begin = now_us / 1000000 - AWAITED_S;
-	struct fault unread = {};
-	int r = report_read(HEALTH_PATH, &report, &unread);
 
-	*ret = (struct awaited){};
-	if (r < 0 || report_is_stale(&report, now_us))
-		return r == -ENOMEM ? r : 0;
+	if (report_is_stale(report, now_us))
+		return 0;
 	ret->wans = calloc(config->n_wans, sizeof(*ret->wans));
 	if (!ret->wans)
 		return -ENOMEM;
-	ret->lan = !report_lan_is_up(&report.lan) && report.lan.since > begin;
+	ret->lan = !report_lan_is_up(&report->lan) && report->lan.since > begin;
 	for (size_t i = 0; i < config->n_wans; i++) {
-		const struct wan_report *wan = report_wan(&report, config->wans[i].name);
+		const struct wan_report *wan = report_wan(report, config->wans[i].name);
 
 		for (enum family family = 0; wan && family < N_FAMILIES; family++)
 			ret->wans[i][family] = wan->family[family].condition.out > begin;
 	}
 	return 0;
+}
+
+/* *ret is empty at first. 0 or -ENOMEM. */
+static int find_known(const struct config *config, struct update_known *ret)
+{
+	_cleanup_(report_done) struct report report = {};
+	int r = report_recall(&report);
+
+	if (r == 0)
+		r = report_verdicts(&report, config, &ret->verdicts);
+	return r < 0 ? r : find_awaited(&report, config, &ret->awaited);
 }
 
 /* One run, with the configuration as it is then. Returns the exit status. */
@@ -94,7 +106,7 @@ static int turn(const struct cli *cli, update_arguments arguments, struct reconc
 	_cleanup_(outcome_done) struct outcome outcome = {};
 	_cleanup_(kernel_close) struct kernel kernel = {};
 	_cleanup_(lock_release) struct lock lock = LOCK_NONE;
-	_cleanup_(awaited_done) struct awaited awaited = {};
+	_cleanup_(known_done) struct update_known known = {};
 	struct fault unmarked = {};
 	int told = 0, r;
 
@@ -119,10 +131,11 @@ static int turn(const struct cli *cli, update_arguments arguments, struct reconc
 	if (request.mode == RECONCILE_APPLY && config_file_mark(&config, &unmarked) < 0)
 		log_event(LOG_WARNING, EVENT_CONFIG_REFUSED, NULL, "%s", unmarked.text);
 
-	r = find_awaited(&config, &awaited);
+	r = find_known(&config, &known);
 	if (r < 0)
 		return r;
-	request.awaited = awaited;
+	request.verdicts = &known.verdicts;
+	request.awaited = known.awaited;
 	request.prefixes.sources = sources.v;
 	request.prefixes.n_sources = sources.n;
 	request.prefixes.ended = !arguments;

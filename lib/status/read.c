@@ -328,25 +328,29 @@ static int take_verdict(const struct family_report *known, size_t wan, enum fami
 	return r;
 }
 
-int verdicts_read(const struct config *config, struct verdicts *ret)
+int report_recall(struct report *ret)
 {
-	_cleanup_(verdicts_done) struct verdicts verdicts = {};
-	_cleanup_(report_done) struct report report = {};
 	struct fault fault = {};
-	int r;
+	int r = report_read(HEALTH_PATH, ret, &fault);
 
-	if (verdicts_new(config->n_wans, &verdicts) < 0)
-		return -ENOMEM;
-
-	r = report_read(HEALTH_PATH, &report, &fault);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0 && r != -ENOENT)
 		log_event(LOG_WARNING, EVENT_REPORT_UNREADABLE, NULL, "%s; every WAN counts as up",
 			  fault.text);
-	r = 0;
+	return 0;
+}
+
+int report_verdicts(const struct report *report, const struct config *config, struct verdicts *ret)
+{
+	_cleanup_(verdicts_done) struct verdicts verdicts = {};
+	int r = 0;
+
+	if (verdicts_new(config->n_wans, &verdicts) < 0)
+		return -ENOMEM;
+
 	for (size_t i = 0; i < config->n_wans; i++) {
-		const struct wan_report *known = report_wan(&report, config->wans[i].name);
+		const struct wan_report *known = report_wan(report, config->wans[i].name);
 
 		for (enum family family = 0; known && family < N_FAMILIES && r == 0; family++)
 			r = take_verdict(&known->family[family], i, family, &verdicts);
@@ -355,4 +359,12 @@ int verdicts_read(const struct config *config, struct verdicts *ret)
 		return r;
 	*ret = TAKE(verdicts);
 	return 0;
+}
+
+int verdicts_read(const struct config *config, struct verdicts *ret)
+{
+	_cleanup_(report_done) struct report report = {};
+	int r = report_recall(&report);
+
+	return r < 0 ? r : report_verdicts(&report, config, ret);
 }

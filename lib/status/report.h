@@ -163,7 +163,11 @@ int report_print_json(const struct report *report, FILE *f);
 int report_read(const char *path, struct report *ret, struct fault *fault);
 
 /*
- * The verdicts in HEALTH_PATH: unknown for whatever it does not say, and a warning if it can't be
- * understood. *ret is the caller's. 0 or -ENOMEM.
+ * Reads HEALTH_PATH. *ret stays empty without such a file, and, with a warning, if it can't be
+ * understood. 0 or -ENOMEM.
  */
+int report_recall(struct report *ret);
+/* Its verdicts: unknown for whatever it does not say. *ret is the caller's. 0 or -ENOMEM. */
+int report_verdicts(const struct report *report, const struct config *config, struct verdicts *ret);
+/* Both at once. */
 int verdicts_read(const struct config *config, struct verdicts *ret);
