@@ -4,20 +4,30 @@
 
 #include "base/machine.h"
 
-#include "base/fileio.h"
 #include "base/util.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Without an allocation: a lack of memory must not make another number of it. */
 uint32_t machine_number(void)
 {
 	static uint32_t number;
-	_cleanup_(freep) char *id = NULL;
+	_cleanup_(closep) int fd = -1;
 	uint32_t hash = 2166136261;
+	char id[64];
+	ssize_t n = 0;
 
 	if (number)
 		return number;
-	if (file_read("/etc/machine-id", &id) == 0)
-		for (const char *at = id; *at; at++)
-			hash = (hash ^ (uint8_t)*at) * 16777619;
+	fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, id, sizeof(id));
+	if (n < 0 || (fd < 0 && errno != ENOENT))
+		return 0;
+	for (ssize_t i = 0; i < n; i++)
+		hash = (hash ^ (uint8_t)id[i]) * 16777619;
 	number = hash ? hash : 1;
 	return number;
 }
