@@ -63,6 +63,11 @@ class Daemon:
         """Its stderr so far, as text."""
         return "\n".join(text for _, text in self.lines)
 
+    def said_once(self, text, since=0):
+        """Waits for a line with that text: a line may arrive after its effect. One has to be all."""
+        self.wait(lambda: self.said(text, since), text)
+        assert len(self.said(text, since)) == 1, self.log()
+
     def said(self, text, since=0.0):
         """The lines of stderr with a text in them, that came after a moment."""
         return [line for when, line in self.lines if text in line and when >= since]

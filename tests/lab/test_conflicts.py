@@ -95,7 +95,7 @@ def test_a_lease_that_makes_an_address_the_gateways_takes_it_from_the_map(watch)
     seen = sources(lab)
     assert set(lab.shares(seen)) == ALL and new not in {one.source for one in seen}
     daemon.wait_cycles(2)
-    assert len(daemon.said("is the ISP's gateway")) == 1, daemon.log()
+    daemon.said_once("is the ISP's gateway")
     lab.router.ip(f"route replace default via {old} dev enwebpass0 proto dhcp metric 101\n")
     isp.ip(f"addr del {new}/29 dev mwan\n")
     daemon.wait(lambda: new in own4(lab) and ("enwebpass0", new) in translated(lab), "it is back")
@@ -145,7 +145,7 @@ def test_a_lease_of_an_inside_network_takes_that_wans_ipv4_out(make_lab):
                   "route add default via 10.250.9.5 dev enatt0.3242 proto dhcp metric 100\n")
     daemon.wait(lambda: daemon.said("this is over"), "it is over")
     daemon.wait(lambda: daemon.family("att", "ipv4")["eligible"], "its next lease is used")
-    assert len(daemon.said("<4>att: IPv4: the ISP has given")) == 1, daemon.log()
+    daemon.said_once("<4>att: IPv4: the ISP has given")
 
 
 @pytest.mark.parametrize("address", ["3d06:bad:b01:5::5", wans.ROUTER6], ids=["prefix6", "router6"])

@@ -311,7 +311,7 @@ def test_a_refused_configuration_is_told_each_time_and_shown_until_it_is_right(s
         daemon.reload()
         daemon.wait(lambda b=begin: daemon.said(CONFIG, b), "says so, again")
         time.sleep(0.2)
-        assert len(daemon.said(CONFIG, begin)) == 1, daemon.log()
+        daemon.said_once(CONFIG, begin)
     daemon.wait(lambda: CONFIG in status(lab), "shown")
     time.sleep(0.5)
     assert CONFIG in status(lab)
@@ -392,7 +392,7 @@ def test_a_verdict_is_acted_on_in_the_run_that_reads_a_new_configuration(make_la
     daemon.wait_states(att4="down")
     daemon.wait(lambda: rtnl.marked(lab.router, 4, lab.wan("att").mark) < 10, "att's flows are flushed")
     assert shares(lab, SERVERS4) == {"webpass": 40}
-    assert len(daemon.said("<4>att IPv4 is down", begin)) == 1, daemon.log()
+    daemon.said_once("<4>att IPv4 is down", begin)
     assert [(one.wan, one.family, one.new) for one in told.calls()] == [("att", "ipv4", "down")]
     close_all(flows)
 

@@ -66,7 +66,7 @@ def test_a_lan_without_carrier_is_told_and_told_again_when_it_is_back(site):
     daemon.wait(lambda: not daemon.health()["lan"]["carrier"], "no carrier")
     assert daemon.health()["lan"] == {**SEEN, "carrier": False, "router4": None, "router6": None}
     is_told(lab, daemon, "no carrier", False)
-    assert len(daemon.said(f"LAN: {wans.LAN} has no carrier, so nothing inside can be reached")) == 1
+    daemon.said_once(f"LAN: {wans.LAN} has no carrier, so nothing inside can be reached")
     lab.opnsense.ip("link set wan0 up\n")
     daemon.wait(lambda: daemon.health()["lan"] == SEEN, "all is well")
     is_told(lab, daemon, "up", True)
@@ -82,12 +82,12 @@ def test_an_opnsense_that_falls_silent_is_told(site):
     speak(lab.router, "10.250.250.2", f"{OPNSENSE_LL}%{wans.LAN}")
     daemon.wait(lambda: daemon.health()["lan"] == {**SEEN, "router4": False, "router6": False}, "silent")
     is_told(lab, daemon, "silent", False)
-    assert len(daemon.said("LAN: nobody answers for ")) == 1, daemon.log()
+    daemon.said_once("LAN: nobody answers for ")
     lab.opnsense.nft(ALIVE)
     speak(lab.opnsense, "10.250.250.1", f"{ROUTER_LL}%wan0")
     daemon.wait(lambda: daemon.health()["lan"] == SEEN, "it speaks")
     is_told(lab, daemon, "up", True)
-    assert len(daemon.said("LAN: nothing is wrong")) == 1, daemon.log()
+    daemon.said_once("LAN: nothing is wrong")
 
 
 def test_a_quiet_lan_is_not_down(begin):

@@ -93,5 +93,5 @@ def test_a_full_table_of_flows_is_told_by_its_name(watch):
     assert "conntrack table full" in doctor.out and f"nf_conntrack_max={2 * most}" in doctor.out, doctor
     lab.router.path("/run/entries").write_text("1\n")  # in place: it stays mounted
     daemon.wait(lambda: not _full(daemon), "it is over")
-    assert len(daemon.said("conntrack table has room again")) == 1, daemon.log()
-    assert len(daemon.said("<4>conntrack table full")) == 1, daemon.log()
+    daemon.said_once("conntrack table has room again")
+    daemon.said_once("<4>conntrack table full")

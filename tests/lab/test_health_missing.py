@@ -90,10 +90,10 @@ def test_a_default_route_that_somebody_removes_is_asked_for_once(leased):
     flush(lab)
     daemon.wait(bus.calls, "networkd is asked")
     assert bus.calls() == [f"RenewLink {bus.index(LINK)}"]
-    assert len(daemon.said("networkd is asked to renew the lease")) == 1, daemon.log()
     time.sleep(3)  # it is in no hurry to do so again
     daemon.wait_cycles(2)
     assert len(bus.calls()) == 1
+    daemon.said_once("networkd is asked to renew the lease")
     assert daemon.family("att", "ipv6")["eligible"]
 
 
@@ -104,18 +104,23 @@ def test_where_there_is_no_ipv6_to_lose_the_link_is_configured_anew_if_a_renewal
     flush(lab)
     wait_until(lambda: len(bus.calls()) == 2, "networkd is asked again", 60)
     assert bus.calls() == [f"RenewLink {bus.index(LINK)}", f"ReconfigureLink {bus.index(LINK)}"]
-    assert daemon.said("networkd is asked to configure the link anew"), daemon.log()
+    daemon.wait(lambda: daemon.said("networkd is asked to configure the link anew"), "it is said")
 
 
 def test_one_that_is_back_in_time_is_not_asked_for(leased):
     """networkd restarts: its routes go, and come back."""
     lab, bus, daemon = leased
-    flush(lab)
-    daemon.wait(lambda: not daemon.family("att", "ipv4")["eligible"], "it is lost")
-    lab.router.ip(f"route add default via {lab.wan('att').gateway4} dev {LINK} proto dhcp metric 100\n", 4)
-    daemon.wait(lambda: daemon.family("att", "ipv4")["eligible"], "it is back")
+    route = f"default via {lab.wan('att').gateway4} dev {LINK} proto dhcp metric 100\n"
+    for _ in range(10):
+        asked, begin = len(bus.calls()), time.monotonic()
+        flush(lab)
+        daemon.wait(lambda: not daemon.family("att", "ipv4")["eligible"], "it is lost")
+        lab.router.ip(f"route add {route}", 4)
+        daemon.wait(lambda: daemon.family("att", "ipv4")["eligible"], "it is back")
+        if time.monotonic() - begin < 1.5:
+            break  # a busy machine takes longer, and may rightly ask
     time.sleep(3)
-    assert bus.calls() == []
+    assert len(bus.calls()) == asked
 
 
 @pytest.mark.parametrize("source, state", [("foreign", "configured"), ("DHCPv4", "unmanaged")])

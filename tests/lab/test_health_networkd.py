@@ -199,15 +199,15 @@ def test_a_prefix_ends_in_time_when_networkd_has_left_the_bus(auto):
     assert lab.shares(shares(lab)) == {"webpass": 40}
     assert traces(lab, ATT) == [] and daemon.family("att", "ipv4")["eligible"]
     assert "`systemctl restart systemd-networkd`" in told(lab)["networkd"]
-    assert len(daemon.said("systemd-networkd can't be asked")) == 1, daemon.log()
-    assert len(daemon.said(f"prefix {ATT} has reached the end of its lifetime")) == 1, daemon.log()
+    daemon.said_once("systemd-networkd can't be asked")
+    daemon.said_once(f"prefix {ATT} has reached the end of its lifetime")
     lab.isp("att").accept_only([ATT])
     bus.delegate("enatt0.3242", ATT)
     bus.stop()
     bus.start()
     daemon.wait(lambda: prefixes(daemon) == {"att": ATT, "webpass": WEBPASS}, "both again")
     daemon.wait(lambda: told(lab) == {}, "all is well")
-    assert len(daemon.said("systemd-networkd answers again")) == 1, daemon.log()
+    daemon.said_once("systemd-networkd answers again")
 
 
 def test_networkd_and_the_daemon_restarting_together_lose_nothing(auto):

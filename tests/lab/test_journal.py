@@ -241,6 +241,7 @@ def test_a_program_that_wpa_cli_starts_logs_under_its_own_name(journaled):
     assert [one["SYSLOG_IDENTIFIER"] for one in journal.entries(MWAN_EVENT="authenticated", MWAN_PORT=PORT)] == ["wpa-action"]
 
 
+@pytest.mark.plain("LeakSanitizer does not work under strace")
 def test_a_run_with_nothing_to_say_loads_nothing_for_it(journaled):
     lab, journal = journaled
     lab.up()

@@ -119,4 +119,4 @@ def test_the_daemon_sees_it_come_and_go(site):
         daemon.wait(lambda: "troubles" not in daemon.health(), "nothing is wrong")
         rename(site, name, "enp1s0")
         daemon.wait(lambda: admits(site) == {"card", "LAN"}, "open again")
-    assert daemon.said(SAYS)
+    daemon.wait(lambda: daemon.said(SAYS), "it is said")

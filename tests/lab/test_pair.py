@@ -60,7 +60,7 @@ def test_a_pair_without_a_shared_link_local_is_named_with_the_fix(pair):
         return status.code == 4 and len(lines) == 1 and "router6_linklocal" in lines[0]
 
     daemon.wait(told, "told")
-    assert len(daemon.said("is shared by a pair")) == 1, daemon.log()
+    daemon.said_once("is shared by a pair")
     found = Doctor(lab.router).finds("OPNsense", "WRONG", "is shared by a pair")
     assert "router6_linklocal" in found.fix
     result = lab.router.run("update-routes", check=False)
