@@ -20,6 +20,10 @@ LONGEST = ["test_port", "test_converge", "test_robust", "test_doctor_host", "tes
            "test_manuals", "test_health_notify", "test_health_daemon", "test_health_events", "test_health_flows"]
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "plain(why): not with sanitized programs")
+
+
 def pytest_sessionstart(session):
     destdir = laboratory.default_destdir()
     missing = [name for name in PROGRAMS if not os.path.exists(f"{destdir}/usr/local/bin/{name}")]
