@@ -14,7 +14,9 @@ static int parse_request(const struct cli *cli, const struct config *config,
 	const char *interface = cli->n_arguments > 0 ? cli->arguments[0] : NULL;
 	const char *prefix = cli->n_arguments > 1 ? cli->arguments[1] : NULL;
 	_cleanup_(npt_state_done) struct npt_state kept = {};
+	struct npt_advice advice;
 	struct fault why = {};
+	size_t wan;
 	int r;
 
 	if (!interface)
@@ -38,11 +40,15 @@ static int parse_request(const struct cli *cli, const struct config *config,
 	r = prefixes_read(config, &kept, fault);
 	if (r < 0)
 		return r;
-	r = npt_check(config, request->prefixes.prefix, &why);
+	wan = request->prefixes.only - config->wans;
+	r = npt_check(config, wan, request->prefixes.prefix, &why);
 	if (r == 0)
-		r = npt_check_others(config, &kept, request->prefixes.only - config->wans,
-				     request->prefixes.prefix, &why);
-	return r < 0 ? fault_set(fault, r, "%s: %s", request->prefixes.only->name, why.text) : 0;
+		r = npt_check_others(config, &kept, wan, request->prefixes.prefix, &why);
+	if (r == 0)
+		return 0;
+	fault_set(fault, r, "%s: %s", request->prefixes.only->name, why.text);
+	advice = npt_advise(config, wan, request->prefixes.prefix);
+	return *advice.s ? fault_fix(fault, r, "%s", advice.s) : r;
 }
 
 static int run(const struct cli *cli, struct fault *fault)

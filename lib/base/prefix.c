@@ -146,6 +146,16 @@ struct addr prefix_nth(struct prefix prefix, uint32_t n)
 	return addr;
 }
 
+struct prefix prefix_block(struct prefix prefix, unsigned len, uint32_t n)
+{
+	struct prefix block = { prefix_network(prefix).addr, len };
+
+	for (unsigned bit = len; bit-- > prefix.len && n > 0; n >>= 1)
+		if (n & 1)
+			block.addr.bytes[bit / 8] |= (uint8_t)(0x80U >> (bit % 8));
+	return block;
+}
+
 bool prefix_has_host(struct prefix prefix, struct addr addr)
 {
 	if (!prefix_contains(prefix, addr))

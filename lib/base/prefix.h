@@ -70,6 +70,8 @@ bool prefix_contains(struct prefix prefix, struct addr addr);
 bool prefix_overlaps(struct prefix a, struct prefix b);
 /* The network address plus n; n = 1 gives the edge address, ::1. */
 struct addr prefix_nth(struct prefix prefix, uint32_t n);
+/* The n-th block of that length, from 0 on, of a prefix that is no longer and has so many. */
+struct prefix prefix_block(struct prefix prefix, unsigned len, uint32_t n);
 /* True when addr is inside and, for IPv4, neither the network's nor the broadcast address. */
 bool prefix_has_host(struct prefix prefix, struct addr addr);
 /* The last address inside; for IPv4, the broadcast address. */

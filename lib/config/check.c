@@ -87,6 +87,9 @@ static int check_wan_translation(const struct config_source *source, const struc
 	if (wan->hairpin6 && !source->config.lan.router6.family)
 		return config_mistake(source, section, "hairpin6",
 				      "it needs router6 in [lan], where it sends the addresses");
+	if (wan->prefix6_block > 0 && inside.len == 0)
+		return config_mistake(source, section, "prefix6_block",
+				      "it has no effect: [lan] has no prefix6 to translate");
 	if (!wan->fixed6)
 		return 0;
 
@@ -99,6 +102,11 @@ static int check_wan_translation(const struct config_source *source, const struc
 			source, section, "prefix6",
 			"%s is too small: prefix6 of [lan] is a /%u and has to fit in",
 			prefix_str(wan->prefix6).s, inside.len);
+	if (wan->prefix6.len > config_longest6(&source->config, wan - source->config.wans))
+		return config_mistake(source, section, "prefix6_block",
+				      "%s, its prefix6, has no block %u of a /%u: its last is %u",
+				      prefix_str(wan->prefix6).s, wan->prefix6_block, inside.len,
+				      (1U << (inside.len - wan->prefix6.len)) - 1);
 	if (prefix_overlaps(wan->prefix6, inside))
 		return config_mistake(source, section, "prefix6",
 				      "%s overlaps prefix6 of [lan], %s",

@@ -51,3 +51,13 @@ const struct wan_conf *config_wan_by_interface(const struct config *config, cons
 			return &config->wans[i];
 	return NULL;
 }
+
+/* Each bit of the block's number is a bit that the delegation has to leave free. */
+unsigned config_longest6(const struct config *config, size_t wan)
+{
+	unsigned len = config->lan.prefix6.len;
+
+	for (uint32_t block = config->wans[wan].prefix6_block; block > 0; block >>= 1)
+		len--;
+	return len;
+}

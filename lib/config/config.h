@@ -69,7 +69,8 @@ struct wan_conf {
 	bool fixed6;			 /* prefix6 is an address block, not auto */
 	struct prefix prefix6;		 /* with fixed6: a network, no longer than lan.prefix6 */
 	bool hairpin6;
-	bool flush_down; /* down_flows = flush, not drain */
+	uint32_t prefix6_block; /* of a prefix larger than lan.prefix6, from 0 on */
+	bool flush_down;	/* down_flows = flush, not drain */
 	struct health_conf health;
 };
 
@@ -147,6 +148,9 @@ struct config {
 
 /* True when the WAN is to carry the family. */
 bool config_has_family(const struct config *config, size_t wan, enum family family);
+
+/* The longest delegation of the WAN that has its block, prefix6_block, of lan.prefix6's length. */
+unsigned config_longest6(const struct config *config, size_t wan);
 
 /* True when the WAN carries IPv4 and translates it by [map4], or by masquerading. */
 bool wan_maps4(const struct wan_conf *wan);

@@ -139,6 +139,8 @@ static const struct key wan_keys[] = {
 	  "auto or an IPv6 prefix, e.g. 2001:db8:100::/60", 16, 64, .family = IPV6 },
 	{ "hairpin6", set_switch, WAN(hairpin6), "no",
 	  "yes or no", WORDS("no", "yes") },
+	{ "prefix6_block", set_count, WAN(prefix6_block), "0",
+	  "a block from 0 to 65535", 0, 65535 },
 	{ "down_flows", set_switch, WAN(flush_down), "drain",
 	  "drain or flush", WORDS("drain", "flush") },
 };

@@ -76,17 +76,18 @@ static void follow_management(struct daemon *d)
 
 /* ---- prefixes ---- */
 
-static void log_new_prefix(const struct wan_conf *wan, struct prefix old, struct prefix new,
-			   uint64_t *lost)
+static void log_new_prefix(const struct site *site, size_t wan, struct prefix old, uint64_t *lost)
 {
+	const char *name = site->config->wans[wan].name;
 	uint64_t seconds = log_seconds_since(*lost);
-	struct prefix_text was = prefix_str(old), is = prefix_str(new);
+	struct prefix_text was = prefix_str(old), is = prefix_str(site->npt.delegated[wan]);
+	struct npt_use use = npt_use(site->config, &site->npt, wan);
 	bool replaces = old.len > 0;
 
 	log_event(LOG_NOTICE, EVENT_PREFIX_NEW,
-		  FIELDS(LOG_WAN(wan->name, IPV6), log_text("new", is.s),
+		  FIELDS(LOG_WAN(name, IPV6), log_text("new", is.s),
 			 log_text("old", replaces ? was.s : NULL), log_seconds(seconds)),
-		  "%s: prefix %s is in use%s%s", wan->name, is.s, replaces ? ", no longer " : "",
+		  "%s: prefix %s is in use%s%s", name, use.s, replaces ? ", no longer " : "",
 		  replaces ? was.s : after_str(seconds).s);
 	*lost = 0;
 }
@@ -118,7 +119,7 @@ static void follow_prefix(struct daemon *d, size_t wan, const struct npt_state *
 	    facts_onlink6(d->config, &d->outcome.site.facts, wan, npt->refused[wan]))
 		return;
 	if (new.len > 0)
-		log_new_prefix(conf, old, new, lost);
+		log_new_prefix(&d->outcome.site, wan, old, lost);
 	else
 		log_lost_prefix(conf, old, before->until_us[wan] <= soon_us, lost);
 }

@@ -217,7 +217,7 @@ static void look_at_prefix(struct patient *patient, size_t wan)
 
 int doctor_prefixes(struct patient *patient, struct fault *fault)
 {
-	const struct prefix *delegated = patient->site->npt.delegated;
+	const struct npt_state *npt = &patient->site->npt;
 	struct enumeration prefixes = {};
 
 	for (size_t i = 0; i < patient->config->n_wans; i++) {
@@ -225,7 +225,8 @@ int doctor_prefixes(struct patient *patient, struct fault *fault)
 			continue;
 		look_at_prefix(patient, i);
 		enumerate(&prefixes, "%s %s", patient->config->wans[i].name,
-			  delegated[i].len > 0 ? prefix_str(delegated[i]).s : "masquerades");
+			  npt->delegated[i].len > 0 ? npt_use(patient->config, npt, i).s
+						    : "masquerades");
 	}
 	if (*prefixes.s)
 		diagnosis_good(patient->diagnosis, "%s", prefixes.s);

@@ -114,9 +114,10 @@ static void look_at_prefix(struct network_files *files, size_t wan)
 			 "where a router's advertisement lacks the M flag, nobody asks for a "
 			 "prefix");
 	if (hint && prefix_parse(hint, AF_INET6, &asked) == 0 &&
-	    asked.len <= config->lan.prefix6.len)
+	    asked.len <= config_longest6(config, wan))
 		return;
-	snprintf(setting, sizeof(setting), "PrefixDelegationHint=::/%u", config->lan.prefix6.len);
+	snprintf(setting, sizeof(setting), "PrefixDelegationHint=::/%u",
+		 config_longest6(config, wan));
 	diagnose(files, hint ? FINDING_WRONG : FINDING_NOTE,
 		 SETTING("network-hint", "DHCPv6", setting), hint,
 		 "an ISP that is not asked may delegate a smaller prefix than lan.prefix6");

@@ -143,30 +143,32 @@ static bool is_refused(const struct trouble_view *view, struct fault *why)
 	return view->family == IPV6 && npt->refused && npt->refused[view->wan].len > 0 &&
 	       (npt_check_onlink(config, &view->site->facts, view->wan, npt->refused[view->wan],
 				 why) < 0 ||
-		npt_check(config, npt->refused[view->wan], why) < 0 ||
+		npt_check(config, view->wan, npt->refused[view->wan], why) < 0 ||
 		npt_check_others(config, npt, view->wan, npt->refused[view->wan], why) < 0);
 }
 
-/* A smaller prefix inside needs nothing of the ISP. */
-static void advise_size(const struct trouble_view *view, FILE *f)
+/* What to do about a prefix that is refused: in mwan.conf, if that can do with it, or at the ISP.
+ */
+static void advise_refused(const struct trouble_view *view, FILE *f)
 {
-	struct prefix inside = view->site->config->lan.prefix6;
-	unsigned asked_len = inside.len;
+	const struct config *config = view->site->config;
+	struct prefix refused = view->site->npt.refused[view->wan];
+	struct npt_advice advice = npt_advise(config, view->wan, refused);
+	const char *interface = trouble_conf(view)->interface;
 
-	inside.len = view->site->npt.refused[view->wan].len;
-	if (inside.len <= 64)
-		fprintf(f, "set prefix6 = %s in [lan], which fits, if OPNsense needs no more; or ",
-			prefix_str(prefix_network(inside)).s);
+	if (refused.len <= config_longest6(config, view->wan)) {
+		fprintf(f, "`networkctl reconfigure %s` asks anew (IPv4 pauses), or ask the ISP",
+			interface);
+		return;
+	}
 	fprintf(f,
-		"ask for a larger one: `PrefixDelegationHint=::/%u` under [DHCPv6] in the .network "
-		"file, then `networkctl reconfigure %s` (IPv4 pauses)",
-		asked_len, trouble_conf(view)->interface);
+		"%s%sask for a larger one: `PrefixDelegationHint=::/%u` under [DHCPv6] in the "
+		".network file, then `networkctl reconfigure %s` (IPv4 pauses)",
+		advice.s, *advice.s ? "; or " : "", config_longest6(config, view->wan), interface);
 }
 
 static bool find_prefix(const struct trouble_view *view, struct trouble_words *words)
 {
-	unsigned inside_len = view->site->config->lan.prefix6.len;
-	const char *interface = trouble_conf(view)->interface;
 	struct fault why = {};
 
 	if (masquerades(view) || !is_refused(view, &why))
@@ -174,13 +176,7 @@ static bool find_prefix(const struct trouble_view *view, struct trouble_words *w
 	if (find_conflict(view, CONFLICT_ONLINK6, CONFLICT_ONLINK6, words))
 		return true;
 	fprintf(words->what, "%s; it can't be used", why.text);
-	if (view->site->npt.refused[view->wan].len > inside_len)
-		advise_size(view, words->fix);
-	else
-		fprintf(words->fix,
-			"`networkctl reconfigure %s` asks anew (IPv4 pauses), or ask "
-			"the ISP",
-			interface);
+	advise_refused(view, words->fix);
 	return true;
 }
 
@@ -226,10 +222,13 @@ static bool find_fallback(const struct trouble_view *view, struct trouble_words 
 
 	if (view->family == IPV4 || trouble_conf(view)->masquerade6 || !masquerades(view))
 		return false;
+	if (is_refused(view, &why))
+		advise_refused(view, words->fix);
+	else
+		fprintf(words->fix, "`networkctl reconfigure %s` asks anew (IPv4 pauses)",
+			trouble_conf(view)->interface);
 	fprintf(words->what, "%s; masqueraded meanwhile, and nothing inside can be reached",
-		is_refused(view, &why) ? why.text : "no delegated prefix");
-	fprintf(words->fix, "`networkctl reconfigure %s` asks anew (IPv4 pauses)",
-		trouble_conf(view)->interface);
+		why.text[0] ? why.text : "no delegated prefix");
 	return true;
 }
 

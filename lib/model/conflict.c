@@ -130,9 +130,11 @@ void facts_refuse_inside(const struct config *config, struct facts *facts)
 const struct prefix *facts_onlink6(const struct config *config, const struct facts *facts,
 				   size_t wan, struct prefix prefix)
 {
-	bool is_larger = prefix.len > 0 && prefix.len < config->lan.prefix6.len;
+	unsigned len = config->lan.prefix6.len;
 	/* Of a larger delegation, the link may have what is not used (RFC 6603). */
-	struct prefix used = { prefix.addr, is_larger ? config->lan.prefix6.len : prefix.len };
+	struct prefix used = prefix.len <= config_longest6(config, wan)
+				     ? prefix_block(prefix, len, config->wans[wan].prefix6_block)
+				     : prefix;
 
 	for (size_t i = 0; prefix.len > 0 && i < facts->wans[wan].n_onlink6; i++) {
 		const struct onlink6 *onlink = &facts->wans[wan].onlink6[i];

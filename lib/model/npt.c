@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which prefix each WAN translates to (RFC 6296), and whether a delegated one can be used.
-// Pure questions to configuration and prefixes; the first block of lan.prefix6's length is used.
+// Pure questions to configuration and prefixes; of a larger one, a block of lan.prefix6's length.
 
 #include "model/npt.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#define LONGEST_INSIDE 64 /* that prefix6 of [lan] may be */
 
 bool npt_active(const struct config *config, const struct npt_state *npt, size_t wan)
 {
@@ -14,10 +17,30 @@ bool npt_active(const struct config *config, const struct npt_state *npt, size_t
 
 struct prefix npt_outside(const struct config *config, const struct npt_state *npt, size_t wan)
 {
-	struct prefix first = npt->delegated[wan];
+	return prefix_block(npt->delegated[wan], config->lan.prefix6.len,
+			    config->wans[wan].prefix6_block);
+}
 
-	first.len = config->lan.prefix6.len;
-	return first;
+uint64_t npt_blocks(const struct config *config, struct prefix delegated)
+{
+	unsigned free_bits = config->lan.prefix6.len - delegated.len;
+
+	return 1ULL << (free_bits < 63 ? free_bits : 63);
+}
+
+struct npt_use npt_use(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	struct prefix_text whole = prefix_str(npt->delegated[wan]);
+	struct npt_use use;
+
+	if (npt->delegated[wan].len == config->lan.prefix6.len)
+		snprintf(use.s, sizeof(use.s), "%s", whole.s);
+	else
+		snprintf(use.s, sizeof(use.s), "%s (block %u of %ju of %s)",
+			 prefix_str(npt_outside(config, npt, wan)).s,
+			 config->wans[wan].prefix6_block,
+			 (uintmax_t)npt_blocks(config, npt->delegated[wan]), whole.s);
+	return use;
 }
 
 struct addr npt_edge(const struct config *config, const struct npt_state *npt, size_t wan)
@@ -34,7 +57,7 @@ bool npt_masquerades(const struct config *config, const struct npt_state *npt, s
 	return conf->masquerade6 || (conf->fallback6 && !npt_active(config, npt, wan));
 }
 
-int npt_check(const struct config *config, struct prefix delegated, struct fault *fault)
+int npt_check(const struct config *config, size_t wan, struct prefix delegated, struct fault *fault)
 {
 	if (config->lan.prefix6.len == 0)
 		return fault_set(fault, -EINVAL, "%s: [lan] has no prefix6 to translate",
@@ -53,7 +76,38 @@ int npt_check(const struct config *config, struct prefix delegated, struct fault
 		return fault_set(fault, -EINVAL,
 				 "prefix %s is a /%u, too small for lan.prefix6, a /%u",
 				 prefix_str(delegated).s, delegated.len, config->lan.prefix6.len);
+	if (delegated.len > config_longest6(config, wan))
+		return fault_set(fault, -EINVAL,
+				 "prefix %s has no block %u of a /%u, as prefix6_block says: its "
+				 "last is %ju",
+				 prefix_str(delegated).s, config->wans[wan].prefix6_block,
+				 config->lan.prefix6.len,
+				 (uintmax_t)npt_blocks(config, delegated) - 1);
 	return 0;
+}
+
+struct npt_advice npt_advise(const struct config *config, size_t wan, struct prefix delegated)
+{
+	const struct wan_conf *conf = &config->wans[wan];
+	struct prefix inside = { config->lan.prefix6.addr, delegated.len };
+	struct npt_advice advice = {};
+	int n;
+
+	if (delegated.len > LONGEST_INSIDE || delegated.len <= config_longest6(config, wan))
+		return advice;
+	if (delegated.len <= config->lan.prefix6.len) {
+		snprintf(advice.s, sizeof(advice.s),
+			 "set prefix6_block in [wan %s] to a number from 0 to %ju", conf->name,
+			 (uintmax_t)npt_blocks(config, delegated) - 1);
+		return advice;
+	}
+	n = snprintf(advice.s, sizeof(advice.s), "set `prefix6 = %s` in [lan]",
+		     prefix_str(prefix_network(inside)).s);
+	if (conf->prefix6_block > 0)
+		n += snprintf(advice.s + n, sizeof(advice.s) - n,
+			      " and `prefix6_block = 0` in [wan %s]", conf->name);
+	snprintf(advice.s + n, sizeof(advice.s) - n, ", which fits, if OPNsense needs no more");
+	return advice;
 }
 
 int npt_check_others(const struct config *config, const struct npt_state *npt, size_t wan,

@@ -30,8 +30,18 @@ static inline void npt_state_done(struct npt_state *npt)
 /* True when the WAN translates with NPT and has a prefix for it. */
 bool npt_active(const struct config *config, const struct npt_state *npt, size_t wan);
 
-/* The WAN's block that lan.prefix6 maps to: the delegation's first of that length. */
+/* The WAN's block that lan.prefix6 maps to: the delegation's prefix6_block-th of that length. */
 struct prefix npt_outside(const struct config *config, const struct npt_state *npt, size_t wan);
+
+/* How many blocks of lan.prefix6's length a delegation has that is no longer. */
+uint64_t npt_blocks(const struct config *config, struct prefix delegated);
+
+struct npt_use {
+	char s[128];
+};
+
+/* Which prefix the WAN uses, in words: of a larger delegation, also which block of how many. */
+struct npt_use npt_use(const struct config *config, const struct npt_state *npt, size_t wan);
 
 /* The WAN's edge: the block's ::1, mapped to router6. */
 struct addr npt_edge(const struct config *config, const struct npt_state *npt, size_t wan);
@@ -40,11 +50,18 @@ struct addr npt_edge(const struct config *config, const struct npt_state *npt, s
 bool npt_masquerades(const struct config *config, const struct npt_state *npt, size_t wan);
 
 /*
- * 0, or -EINVAL with the reason when this delegation can't carry lan.prefix6: it is too small, has
- * bits beyond its length, or is not the ISP's to delegate. wan: the name that the reason begins
- * with.
+ * 0, or -EINVAL with the reason when this delegation of the WAN's can't carry lan.prefix6: it is
+ * too small, has no such block, has bits beyond its length, or is not the ISP's to delegate.
  */
-int npt_check(const struct config *config, struct prefix delegated, struct fault *fault);
+int npt_check(const struct config *config, size_t wan, struct prefix delegated,
+	      struct fault *fault);
+
+struct npt_advice {
+	char s[192];
+};
+
+/* What to put in mwan.conf for a delegation that is too long; "": nothing there would help. */
+struct npt_advice npt_advise(const struct config *config, size_t wan, struct prefix delegated);
 
 /* 0, or -EINVAL with the reason when another WAN has that prefix, or part of it. */
 int npt_check_others(const struct config *config, const struct npt_state *npt, size_t wan,

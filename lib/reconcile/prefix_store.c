@@ -25,7 +25,7 @@ static void read_line(const struct config *config, char *line, struct npt_state 
 		return;
 	for (size_t i = 0; i < config->n_wans; i++) {
 		if (strcmp(config->wans[i].name, name) != 0 ||
-		    npt_check(config, prefix, &ignored) < 0)
+		    npt_check(config, i, prefix, &ignored) < 0)
 			continue;
 		npt->delegated[i] = prefix;
 		npt->until_us[i] = until_us;

@@ -31,7 +31,7 @@ static struct delegation ask(const struct config *config, const struct prefix_re
 		const struct prefix_source *source = &request->sources[i];
 
 		answer = source->find(source->client, ifindex, in_use(npt, wan),
-				      config->lan.prefix6.len);
+				      config_longest6(config, wan));
 		if (answer.state != DELEGATION_UNKNOWN)
 			break;
 	}
@@ -53,13 +53,19 @@ static bool is_usable(const struct config *config, const struct npt_state *npt, 
 		      bool same, struct fault *bad)
 {
 	struct prefix delegated = npt->delegated[wan];
+	struct npt_advice advice;
 	struct fault why = {};
 
 	if (delegated.len == 0 ||
-	    (npt_check(config, delegated, &why) == 0 &&
+	    (npt_check(config, wan, delegated, &why) == 0 &&
 	     (same || npt_check_others(config, npt, wan, delegated, &why) == 0)))
 		return true;
+	if (bad->text[0])
+		return false; /* the first is told */
 	fault_set(bad, -EINVAL, "%s: %s", config->wans[wan].name, why.text);
+	advice = npt_advise(config, wan, delegated);
+	if (*advice.s)
+		fault_fix(bad, -EINVAL, "%s", advice.s);
 	return false;
 }
 

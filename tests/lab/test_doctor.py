@@ -521,6 +521,7 @@ def test_a_delegation_that_is_too_small(site):
     site.router.run("update-npt", check=False)
     found = site.finds("prefixes", "WRONG", "is a /64, too small for lan.prefix6, a /60")
     assert "`PrefixDelegationHint=::/60`" in found.fix and len(site.doctor.complaints()) == 1
+    assert found.fix.startswith("set `prefix6 = 3d06:bad:b01::/64` in [lan]")
     site.bus.delegate("enwebpass0", site.lab.wan("webpass").prefix6)
     site.router.update()
 

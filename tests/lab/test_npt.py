@@ -233,6 +233,57 @@ def test_a_larger_delegation_is_used_by_its_first_block(auto):
     assert prefixes(auto) == {"att": "2600:1700:2f71:c00::/60"}
 
 
+WHOLE = "2600:1700:2f71:c00::/56"  # which has 16 blocks of a /60
+
+
+def with_block(lab, number):
+    """Reads mwan.conf with another block of att's, and the provider routes all of the delegation."""
+    lab.wan("att").keys["prefix6_block"] = number
+    lab.configure()
+    return lab.router.run("update-npt", check=False)
+
+
+def test_the_block_of_a_larger_delegation_can_be_chosen_and_changed(auto):
+    """Hosts and the edge are reached at that block; the rest is refused. What was translated to the old block goes."""
+    auto.isp("att").accept_only([WHOLE])
+    auto.give_prefix("att", WHOLE)
+    auto.networkd().delegate("enatt0.3242", WHOLE)
+    auto.networkd().delegate("enwebpass0", WEBPASS)
+    auto.up()
+    assert with_block(auto, 8).code == 0
+    assert prefixes(auto) == {"att": ATT, "webpass": WEBPASS}
+    flows = udp_flows(auto.client, 40, SERVERS6)
+    before = answers(flows)
+    moved = "2600:1700:2f71:cf0::/60"
+    assert with_block(auto, 15).code == 0
+    assert prefixes(auto) == {"att": moved, "webpass": WEBPASS} and traces(auto, ATT) == []
+    assert rtnl.tracks(auto.router, ATT) == 0
+    for flow in flows:
+        flow.send()
+    for old, new in zip(before, answers(flows)):
+        assert new.source == old.source if old.source.startswith("2604") else new.source == old.source.replace(":c8", ":cf")
+    assert {one.source[:17] for one in before} == {"2600:1700:2f71:c8", "2604:5500:c271:be"}
+    close_all(flows)
+    for target, inside in ((wans.translate("::1", "::/60", moved), wans.ROUTER6),
+                           (wans.translate(CLIENT6, wans.PREFIX6, moved), CLIENT6)):
+        with UdpFlow(auto.internet, target, STRANGER6) as flow:
+            assert flow.ask().local == inside
+    assert refused(auto.internet, wans.translate(CLIENT6, wans.PREFIX6, ATT), STRANGER6, seconds=0.3)
+    assert auto.router.run("update-npt", "--check").code == 0
+
+
+def test_a_block_that_the_delegation_does_not_have_is_named_with_what_to_set(auto):
+    auto.networkd().delegate("enatt0.3242", WHOLE)
+    auto.networkd().delegate("enwebpass0", WEBPASS)
+    result = with_block(auto, 16)
+    assert result.code == 1 and prefixes(auto) == {"webpass": WEBPASS}
+    assert result.err.count(f"<3>att: prefix {WHOLE} has no block 16 of a /60, as prefix6_block says: its last is 15: "
+                            "set prefix6_block in [wan att] to a number from 0 to 15\n") == 1
+    result = auto.router.run("update-npt", "enatt0.3242", WHOLE, check=False)
+    assert result.code == 2 and "has no block 16" in result.err
+    assert shares(auto) == {"webpass": 60}
+
+
 def test_a_smaller_delegation_is_an_error_that_names_both_lengths(auto):
     bus = auto.networkd()
     bus.delegate("enatt0.3242", "2600:1700:2f71:c80::/64")
@@ -240,6 +291,7 @@ def test_a_smaller_delegation_is_an_error_that_names_both_lengths(auto):
     result = auto.router.run("update-npt", check=False)
     assert result.code == 1
     assert "/64" in result.err and "/60" in result.err and "att" in result.err
+    assert ": set `prefix6 = 3d06:bad:b01::/64` in [lan], which fits" in result.err
     assert prefixes(auto) == {"webpass": WEBPASS}, "the other WAN is brought up"
 
 

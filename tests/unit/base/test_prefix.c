@@ -235,6 +235,19 @@ START_TEST(a_host_prefix_has_the_full_length)
 }
 END_TEST
 
+START_TEST(blocks_are_counted_from_0)
+{
+	struct prefix whole = prefix("2600:1700:2f71:c00::/56");
+
+	ck_assert_str_eq(prefix_str(prefix_block(whole, 60, 0)).s, "2600:1700:2f71:c00::/60");
+	ck_assert_str_eq(prefix_str(prefix_block(whole, 60, 15)).s, "2600:1700:2f71:cf0::/60");
+	ck_assert_str_eq(prefix_str(prefix_block(whole, 63, 5)).s, "2600:1700:2f71:c0a::/63");
+	ck_assert_str_eq(prefix_str(prefix_block(whole, 56, 0)).s, "2600:1700:2f71:c00::/56");
+	ck_assert_str_eq(prefix_str(prefix_block(prefix("2001:db8::/47"), 64, 65535)).s,
+			 "2001:db8:0:ffff::/64");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("prefix");
@@ -251,6 +264,7 @@ int main(void)
 	tcase_add_test(tcase, order_is_by_family_then_address_then_length);
 	tcase_add_test(tcase, link_local_and_nobodys_addresses_are_known);
 	tcase_add_test(tcase, a_host_prefix_has_the_full_length);
+	tcase_add_test(tcase, blocks_are_counted_from_0);
 
 	return run_case(tcase, "prefix");
 }

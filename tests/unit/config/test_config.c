@@ -74,6 +74,7 @@ START_TEST(a_minimal_site_gets_the_defaults)
 	}
 	ck_assert(!wan->masquerade4 && !wan->onlink4 && !wan->masquerade6 && !wan->fallback6);
 	ck_assert(!wan->fixed6 && !wan->hairpin6 && !wan->flush_down);
+	ck_assert_uint_eq(wan->prefix6_block, 0);
 
 	ck_assert_uint_eq(wan->health.interval_us, 5000000);
 	ck_assert_uint_eq(wan->health.timeout_us, 1000000);
@@ -168,6 +169,7 @@ START_TEST(a_wan_overrides_health_whatever_the_order)
 	check_targets(modem, IPV4, "http4 http://198.51.100.1/up?from=modem ");
 
 	ck_assert(fibre->onlink4 && fibre->hairpin6 && fibre->fallback6);
+	ck_assert_uint_eq(fibre->prefix6_block, 7);
 	ck_assert_uint_eq(fibre->health.interval_us, 1500000);
 	ck_assert_uint_eq(fibre->health.timeout_us, 500000);
 	ck_assert_uint_eq(fibre->health.min_targets, 3);

@@ -147,10 +147,18 @@ START_TEST(a_delegation_that_is_refused_is_named_with_the_reason)
 	*refused = a_prefix("2600:1700:2f71:c80::/64");
 	expect(IPV6,
 	       "prefix 2600:1700:2f71:c80::/64 is a /64, too small for lan.prefix6, a /60; it "
-	       "can't be used: set prefix6 = 3d06:bad:b01::/64 in [lan], which fits, "
+	       "can't be used: set `prefix6 = 3d06:bad:b01::/64` in [lan], which fits, "
 	       "if OPNsense needs no more; or ask for a larger one: "
 	       "`PrefixDelegationHint=::/60` under [DHCPv6] in the .network file, then "
 	       "`networkctl reconfigure enatt0.3242` (IPv4 pauses)");
+	*refused = a_prefix("2600:1700:2f71:c00::/56");
+	scene.config.wans[ATT].prefix6_block = 60;
+	expect(IPV6,
+	       "prefix 2600:1700:2f71:c00::/56 has no block 60 of a /60, as prefix6_block says: "
+	       "its last is 15; it can't be used: set prefix6_block in [wan att] to a number from "
+	       "0 to 15; or ask for a larger one: `PrefixDelegationHint=::/54` under [DHCPv6] in "
+	       "the .network file, then `networkctl reconfigure enatt0.3242` (IPv4 pauses)");
+	scene.config.wans[ATT].prefix6_block = 0;
 	*refused = scene.site.npt.delegated[WEBPASS];
 	expect(IPV6,
 	       "2604:5500:c271:be00::/60 overlaps the prefix of webpass, 2604:5500:c271:be00::/60; "
@@ -161,7 +169,10 @@ START_TEST(a_delegation_that_is_refused_is_named_with_the_reason)
 	expect(IPV6,
 	       "2604:5500:c271:be00::/60 overlaps the prefix of webpass, 2604:5500:c271:be00::/60; "
 	       "masqueraded meanwhile, and nothing inside can be reached: `networkctl reconfigure "
-	       "enatt0.3242` asks anew (IPv4 pauses)");
+	       "enatt0.3242` asks anew (IPv4 pauses), or ask the ISP");
+	*refused = a_prefix("2600:1700:2f71:c80::/64");
+	ck_assert_ptr_nonnull(
+		strstr(att(IPV6)->trouble.fix, "set `prefix6 = 3d06:bad:b01::/64` in [lan]"));
 }
 END_TEST
 

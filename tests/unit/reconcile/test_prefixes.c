@@ -16,6 +16,7 @@
 static struct scene scene;
 static struct npt_state kept, found;
 static struct fault bad;
+static unsigned asked_len; /* the longest prefix of use, as sources are asked for */
 
 /* A source that always answers alike. */
 struct fake {
@@ -30,7 +31,7 @@ static struct delegation fake_find(void *client, unsigned ifindex, struct delega
 	struct fake *fake = client;
 
 	ck_assert_uint_eq(ifindex, if_nametoindex("lo"));
-	ck_assert_uint_eq(max_len, 60);
+	ck_assert_uint_eq(max_len, asked_len);
 	fake->questions++;
 	fake->in_use = in_use;
 	return fake->answer;
@@ -54,6 +55,7 @@ static void set_up(void)
 	second = (struct fake){ { DELEGATION_FOUND, a_prefix(NEW), END + 1 } };
 	none = (struct fake){ { .state = DELEGATION_NONE } };
 	bad = (struct fault){};
+	asked_len = 60;
 }
 
 static void tear_down(void)
@@ -208,6 +210,30 @@ START_TEST(what_can_not_be_used_is_refused_by_name)
 	expect(ATT, "none");
 	ck_assert_uint_eq(found.refused[ATT].len, 64);
 	ck_assert_ptr_nonnull(strstr(bad.text, "too small"));
+	ck_assert_ptr_nonnull(strstr(bad.text, ": set `prefix6 = 3d06:bad:b01::/64` in [lan]"));
+}
+END_TEST
+
+/* A block's number says how long a delegation may be: /60s inside, and the third of them. */
+START_TEST(a_block_needs_a_delegation_that_has_it)
+{
+	scene.config.wans[ATT].prefix6_block = 2;
+	asked_len = 58;
+	second.answer.prefix = a_prefix("2001:db8:1::/59");
+	resolve((struct prefix_request){ .sources = sources, .n_sources = 2 });
+	expect(ATT, "none");
+	ck_assert_ptr_nonnull(strstr(bad.text, "att: prefix 2001:db8:1::/59 has no block 2 of a "
+					       "/60"));
+	ck_assert_ptr_nonnull(strstr(bad.text, "[wan att] to a number from 0 to 1"));
+
+	npt_state_done(&found);
+	second.answer.prefix = a_prefix("2001:db8:1::/58");
+	resolve((struct prefix_request){ .sources = sources, .n_sources = 2 });
+	ck_assert_str_eq(prefix_str(npt_outside(&scene.config, &found, ATT)).s,
+			 "2001:db8:1:20::/60");
+	ck_assert_str_eq(addr_str(npt_edge(&scene.config, &found, ATT)).s, "2001:db8:1:20::1");
+	ck_assert_str_eq(npt_use(&scene.config, &found, ATT).s,
+			 "2001:db8:1:20::/60 (block 2 of 4 of 2001:db8:1::/58)");
 }
 END_TEST
 
@@ -248,6 +274,7 @@ int main(void)
 	tcase_add_test(tcase, a_given_prefix_is_of_one_wan_and_wins);
 	tcase_add_test(tcase, one_wan_alone_can_be_asked_about);
 	tcase_add_test(tcase, what_can_not_be_used_is_refused_by_name);
+	tcase_add_test(tcase, a_block_needs_a_delegation_that_has_it);
 	tcase_add_test(tcase, who_had_a_prefix_keeps_it);
 	tcase_add_test(tcase, a_wan_without_npt_has_none);
 	return run_case(tcase, "prefixes");
