@@ -71,6 +71,7 @@ struct wan_conf {
 	bool hairpin6;
 	uint32_t prefix6_block; /* of a prefix larger than lan.prefix6, from 0 on */
 	bool flush_down;	/* down_flows = flush, not drain */
+	bool metered;		/* probed less often while a better tier carries */
 	struct health_conf health;
 };
 

@@ -143,6 +143,8 @@ static const struct key wan_keys[] = {
 	  "a block from 0 to 65535", 0, 65535 },
 	{ "down_flows", set_switch, WAN(flush_down), "drain",
 	  "drain or flush", WORDS("drain", "flush") },
+	{ "metered", set_switch, WAN(metered), "no",
+	  "yes or no", WORDS("no", "yes") },
 };
 
 static const struct key notify_keys[] = {

@@ -5,6 +5,7 @@
 #include "health/cycles.h"
 
 #include "base/util.h"
+#include "health/metered.h"
 #include "health/paths.h"
 
 #include <errno.h>
@@ -23,10 +24,7 @@ struct cycles_subject {
 	bool open;	   /* its cycle has begun, and is not over */
 	bool over;	   /* one of its cycles is */
 	unsigned forgiven; /* cycles that may fail until a WAN that is down has to recover */
-};
-
-struct cycles_wan {
-	struct cycles_subject subjects[N_FAMILIES];
+	unsigned left_out; /* cycles that do not take place yet, while the WAN rests */
 	uint64_t next_us, deadline_us; /* of the next cycle, and of the open one */
 };
 
@@ -38,43 +36,14 @@ struct cycles {
 	sd_event_source *timer;
 	bool started;
 	struct wan_health *health; /* owned; by the WAN's index, as all arrays here */
-	struct cycles_wan *wans;   /* owned */
+	struct cycles_subject (*subjects)[N_FAMILIES]; /* owned */
 };
-
-static bool is_good(struct probe_target *target, const struct health_conf *conf)
-{
-	/* One that came too late may be read before the deadline is noticed. */
-	bool answered = target->result == PROBE_ANSWERED && target->rtt_us <= conf->timeout_us;
-
-	health_window_add(&target->window, answered, target->rtt_us);
-	return answered && health_window_passes(&target->window, conf);
-}
-
-/* What a cycle says of the WAN: of so many targets, so many were asked, and are good. */
-struct cycles_tally {
-	unsigned asked, good;
-};
-
-static struct cycles_tally count_answers(struct probe_set *set, const struct health_conf *conf)
-{
-	struct cycles_tally tally = {};
-
-	for (size_t i = 0; i < set->n_targets; i++) {
-		struct probe_target *target = &set->targets[i];
-
-		target->unsent =
-			target->result == PROBE_FAILED && probe_failure_is_own(target->failure);
-		tally.asked += !target->unsent;
-		tally.good += !target->unsent && is_good(target, conf);
-	}
-	return tally;
-}
 
 /*
  * This machine refuses to send probes, and the WAN has answered all others: that says nothing of
  * it. One that it leaves unanswered does.
  */
-static bool is_undecided(struct cycles_subject *subject, struct cycles_tally tally)
+static bool is_undecided(struct cycles_subject *subject, struct probe_tally tally)
 {
 	struct wan_health *health = &subject->cycles->health[subject->wan];
 	const struct probe_set *set = health->probes[subject->family];
@@ -99,7 +68,7 @@ static void finish(struct cycles_subject *subject)
 	struct health_state *state = &health->state[subject->family];
 	struct probe_set *set = health->probes[subject->family];
 	struct health_state old = *state;
-	struct cycles_tally tally;
+	struct probe_tally tally;
 	bool good;
 
 	subject->open = false;
@@ -107,7 +76,7 @@ static void finish(struct cycles_subject *subject)
 	/* Nobody could be asked, as before 802.1X at boot: that says nothing of the WAN. */
 	if (!subject->sent || !subject->way)
 		return;
-	tally = count_answers(set, conf);
+	tally = probe_count(set, conf);
 	if (is_undecided(subject, tally))
 		return;
 	good = tally.good >= conf->min_targets;
@@ -123,47 +92,13 @@ static void finish(struct cycles_subject *subject)
 
 static bool is_open(const struct cycles *cycles, size_t wan)
 {
-	return cycles->wans[wan].subjects[IPV4].open || cycles->wans[wan].subjects[IPV6].open;
+	return cycles->subjects[wan][IPV4].open || cycles->subjects[wan][IPV6].open;
 }
 
-static void on_done(struct probe_set *set, void *arg)
+/* i: below the number of WANs times that of families. */
+static struct cycles_subject *subject_at(const struct cycles *cycles, size_t i)
 {
-	struct cycles_subject *subject = arg;
-
-	if (!subject->open)
-		return;
-	finish(subject);
-	if (!is_open(subject->cycles, subject->wan) && subject->cycles->handlers)
-		subject->cycles->handlers->over(subject->cycles->arg);
-}
-
-static void end_late(struct cycles *cycles, size_t wan)
-{
-	for (enum family family = 0; family < N_FAMILIES; family++) {
-		struct cycles_subject *subject = &cycles->wans[wan].subjects[family];
-
-		if (!subject->open)
-			continue;
-		probe_end(cycles->health[wan].probes[family]);
-		finish(subject);
-	}
-}
-
-static void begin(struct cycles *cycles, size_t wan, enum family family)
-{
-	struct cycles_subject *subject = &cycles->wans[wan].subjects[family];
-	struct probe_set *set = cycles->health[wan].probes[family];
-
-	if (!set)
-		return;
-	subject->open = true;
-	subject->sent = subject->way;
-	if (subject->way)
-		probe_begin(set);
-	else
-		probe_skip(set);
-	if (set->n_pending == 0)
-		finish(subject);
+	return &cycles->subjects[i / N_FAMILIES][i % N_FAMILIES];
 }
 
 /* When the next cycle begins, or an open one ends. */
@@ -171,11 +106,13 @@ static uint64_t next_us(const struct cycles *cycles)
 {
 	uint64_t at_us = UINT64_MAX;
 
-	for (size_t i = 0; i < cycles->config->n_wans; i++) {
-		if (cycles->wans[i].next_us < at_us)
-			at_us = cycles->wans[i].next_us;
-		if (is_open(cycles, i) && cycles->wans[i].deadline_us < at_us)
-			at_us = cycles->wans[i].deadline_us;
+	for (size_t i = 0; i < cycles->config->n_wans * N_FAMILIES; i++) {
+		const struct cycles_subject *subject = subject_at(cycles, i);
+
+		if (subject->next_us < at_us)
+			at_us = subject->next_us;
+		if (subject->open && subject->deadline_us < at_us)
+			at_us = subject->deadline_us;
 	}
 	return at_us;
 }
@@ -191,14 +128,84 @@ static void set_timer(struct cycles *cycles)
 	sd_event_source_set_enabled(cycles->timer, SD_EVENT_ONESHOT);
 }
 
-/* After a pause of the machine, one cycle stands for those that were missed. */
-static void plan_next(struct cycles *cycles, size_t wan, uint64_t now)
+/* A metered WAN rests while it may. Once it is needed, it is probed at once. */
+static void review_rest(struct cycles_subject *subject)
 {
-	uint64_t interval_us = cycles->config->wans[wan].health.interval_us;
+	struct cycles *cycles = subject->cycles;
+	struct wan_health *health = &cycles->health[subject->wan];
+	bool needed =
+		metered_is_needed(cycles->config, cycles->health, subject->wan, subject->family);
+	bool *rests = &health->rests[subject->family];
 
-	cycles->wans[wan].deadline_us = now + cycles->config->wans[wan].health.timeout_us;
-	cycles->wans[wan].next_us +=
-		interval_us * (1 + (now - cycles->wans[wan].next_us) / interval_us);
+	if (*rests && needed && !subject->open)
+		subject->next_us = clock_us(CLOCK_MONOTONIC);
+	*rests = !needed && subject->forgiven == 0 &&
+		 metered_is_settled(&health->state[subject->family]);
+}
+
+/* After a cycle or a run, which may say that WANs are needed, or no longer are. */
+static void review(struct cycles *cycles)
+{
+	for (size_t i = 0; i < cycles->config->n_wans; i++)
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			if (cycles->config->wans[i].metered)
+				review_rest(&cycles->subjects[i][family]);
+	if (cycles->started)
+		set_timer(cycles);
+}
+
+static void on_done(struct probe_set *set, void *arg)
+{
+	struct cycles_subject *subject = arg;
+
+	if (!subject->open)
+		return;
+	finish(subject);
+	review(subject->cycles);
+	if (!is_open(subject->cycles, subject->wan) && subject->cycles->handlers)
+		subject->cycles->handlers->over(subject->cycles->arg);
+}
+
+static void begin(struct cycles_subject *subject)
+{
+	struct wan_health *health = &subject->cycles->health[subject->wan];
+	struct probe_set *set = health->probes[subject->family];
+
+	if (!set)
+		return;
+	if (health->rests[subject->family] && subject->left_out > 0) {
+		subject->left_out--;
+		return;
+	}
+	subject->left_out = METERED_CYCLES - 1;
+	subject->open = true;
+	subject->sent = subject->way;
+	if (subject->way)
+		probe_begin(set);
+	else
+		probe_skip(set);
+	if (set->n_pending == 0)
+		finish(subject);
+}
+
+/* After a pause of the machine, one cycle stands for those that were missed. */
+static void plan_next(struct cycles_subject *subject, uint64_t now)
+{
+	const struct health_conf *conf = &subject->cycles->config->wans[subject->wan].health;
+	uint64_t missed = (now - subject->next_us) / conf->interval_us;
+
+	subject->deadline_us = now + conf->timeout_us;
+	subject->next_us += conf->interval_us * (1 + missed);
+}
+
+/* A cycle that began late still ends before the next one. */
+static bool end_late(struct cycles_subject *subject, uint64_t now)
+{
+	if (!subject->open || (subject->deadline_us > now && subject->next_us > now))
+		return false;
+	probe_end(subject->cycles->health[subject->wan].probes[subject->family]);
+	finish(subject);
+	return true;
 }
 
 static int on_time(sd_event_source *source, uint64_t when, void *arg)
@@ -208,25 +215,21 @@ static int on_time(sd_event_source *source, uint64_t when, void *arg)
 	size_t n = cycles->config->n_wans;
 	bool over = false;
 
-	for (size_t i = 0; i < n; i++) {
-		/* A cycle that began late still ends before the next one. */
-		if (!is_open(cycles, i) ||
-		    (cycles->wans[i].deadline_us > now && cycles->wans[i].next_us > now))
-			continue;
-		end_late(cycles, i);
-		over = true;
-	}
+	for (size_t i = 0; i < n * N_FAMILIES; i++)
+		over |= end_late(subject_at(cycles, i), now);
 	for (int family = IPV6; family >= IPV4; family--)
 		for (size_t i = 0; i < n; i++)
-			if (cycles->wans[i].next_us <= now)
-				begin(cycles, i, (enum family)family);
-	for (size_t i = 0; i < n; i++) {
-		if (cycles->wans[i].next_us > now)
+			if (cycles->subjects[i][family].next_us <= now)
+				begin(&cycles->subjects[i][family]);
+	for (size_t i = 0; i < n * N_FAMILIES; i++) {
+		struct cycles_subject *subject = subject_at(cycles, i);
+
+		if (subject->next_us > now)
 			continue;
-		plan_next(cycles, i, now);
-		over |= !is_open(cycles, i);
+		plan_next(subject, now);
+		over |= !is_open(cycles, subject->wan);
 	}
-	set_timer(cycles);
+	review(cycles);
 	if (over && cycles->handlers)
 		cycles->handlers->over(cycles->arg);
 	return 0;
@@ -240,8 +243,8 @@ void cycles_set_gateway(struct cycles *cycles, size_t wan, enum family family,
 
 void cycles_forgive(struct cycles *cycles, size_t wan, enum family family)
 {
-	cycles->wans[wan].subjects[family].forgiven =
-		cycles->config->wans[wan].health.failure_threshold;
+	cycles->subjects[wan][family].forgiven = cycles->config->wans[wan].health.failure_threshold;
+	review(cycles);
 }
 
 void cycles_start(struct cycles *cycles)
@@ -251,25 +254,23 @@ void cycles_start(struct cycles *cycles)
 	if (cycles->started)
 		return;
 	cycles->started = true;
-	for (size_t i = 0; i < cycles->config->n_wans; i++)
-		cycles->wans[i].next_us = now;
+	for (size_t i = 0; i < cycles->config->n_wans * N_FAMILIES; i++)
+		subject_at(cycles, i)->next_us = now;
 	set_timer(cycles);
-}
-
-/* What was lost before an outage of the link says nothing of the link that is back. */
-static void forget_windows(struct probe_set *set)
-{
-	for (size_t i = 0; i < set->n_targets; i++)
-		set->targets[i].window = (struct health_window){};
 }
 
 static void set_path(struct cycles_subject *subject, const struct site *site, bool renew)
 {
 	const struct wan_facts *facts = &site->facts.wans[subject->wan];
 	struct probe_path path = probe_path_of(site, subject->wan, subject->family);
-	struct probe_set *set = subject->cycles->health[subject->wan].probes[subject->family];
+	struct wan_health *health = &subject->cycles->health[subject->wan];
+	struct probe_set *set = health->probes[subject->family];
 	bool had_way = subject->way;
 
+	health->eligible[subject->family] =
+		site_selection(site, subject->family)->eligible[subject->wan];
+	if (!had_way)
+		subject->left_out = 0;
 	/* IPv6 without an address is not translated. IPv4 may be: it is probed. */
 	subject->way = facts->link.carrier && facts->gateway[subject->family].present &&
 		       (subject->family == IPV4 || path.sources[0].family == AF_INET6);
@@ -278,23 +279,24 @@ static void set_path(struct cycles_subject *subject, const struct site *site, bo
 	probe_set_path(set, &path, renew);
 	if (!subject->way)
 		probe_skip(set);
+	/* What was lost before an outage of the link says nothing of the link that is back. */
 	else if (!had_way && subject->over)
-		forget_windows(set);
+		probe_forget(set);
 }
 
 void cycles_set_paths(struct cycles *cycles, const struct site *site, bool renew)
 {
 	for (size_t i = 0; i < cycles->config->n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
-			set_path(&cycles->wans[i].subjects[family], site, renew);
+			set_path(&cycles->subjects[i][family], site, renew);
+	review(cycles);
 }
 
 bool cycles_are_over(const struct cycles *cycles)
 {
 	for (size_t i = 0; i < cycles->config->n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
-			if (cycles->health[i].probes[family] &&
-			    !cycles->wans[i].subjects[family].over)
+			if (cycles->health[i].probes[family] && !cycles->subjects[i][family].over)
 				return false;
 	return true;
 }
@@ -302,12 +304,6 @@ bool cycles_are_over(const struct cycles *cycles)
 const struct wan_health *cycles_health(const struct cycles *cycles)
 {
 	return cycles->health;
-}
-
-static void keep(const struct target_report *known, struct probe_target *target)
-{
-	target->window = known->window;
-	target->address = known->address;
 }
 
 /* Goes on with what is known of the WAN and the targets, by their names. */
@@ -323,8 +319,10 @@ static void restore(const struct report *before, const char *wan, enum family fa
 	health->state[family] = known->health;
 	for (size_t t = 0; t < set->n_targets; t++)
 		for (size_t k = 0; k < known->n_targets; k++)
-			if (strcmp(known->targets[k].name, set->targets[t].name) == 0)
-				keep(&known->targets[k], &set->targets[t]);
+			if (strcmp(known->targets[k].name, set->targets[t].name) == 0) {
+				set->targets[t].window = known->targets[k].window;
+				set->targets[t].address = known->targets[k].address;
+			}
 }
 
 static int add_sets(struct cycles *cycles, size_t wan, const struct report *before,
@@ -334,7 +332,7 @@ static int add_sets(struct cycles *cycles, size_t wan, const struct report *befo
 
 	for (enum family family = 0; family < N_FAMILIES; family++) {
 		struct probe_set **set = &cycles->health[wan].probes[family];
-		struct cycles_subject *subject = &cycles->wans[wan].subjects[family];
+		struct cycles_subject *subject = &cycles->subjects[wan][family];
 		int r;
 
 		*subject =
@@ -366,8 +364,8 @@ int cycles_new(sd_event *event, const struct config *config, const struct report
 	cycles->handlers = handlers;
 	cycles->arg = arg;
 	cycles->health = calloc(n, sizeof(*cycles->health));
-	cycles->wans = calloc(n, sizeof(*cycles->wans));
-	if (cycles->health && cycles->wans)
+	cycles->subjects = calloc(n, sizeof(*cycles->subjects));
+	if (cycles->health && cycles->subjects)
 		r = probes_new(event, config, &cycles->probes, fault);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = add_sets(cycles, i, before, fault);
@@ -395,6 +393,6 @@ void cycles_free(struct cycles *cycles)
 			probe_set_free(cycles->health[i].probes[family]);
 	probes_free(cycles->probes);
 	free(cycles->health);
-	free(cycles->wans);
+	free(cycles->subjects);
 	free(cycles);
 }

@@ -5,6 +5,7 @@
 #include "health/report_make.h"
 
 #include "dot1x/dot1x.h"
+#include "model/source.h"
 #include "plan/select.h"
 
 #include <errno.h>
@@ -82,8 +83,12 @@ static int make_family(const struct trouble_view *view, struct family_report *re
 	for (size_t i = 0; i < avoided->n && ret->n_avoided < REPORT_AVOIDED; i++)
 		if (avoided->v[i].wan == view->wan && avoided->v[i].family == view->family)
 			ret->avoided[ret->n_avoided++] = avoided->v[i].via;
+	ret->address = public_of(view->site, view->wan, view->family);
 	if (view->family == IPV6)
 		ret->prefix = view->site->npt.delegated[view->wan];
+	ret->degraded = view->family == IPV6 && ret->address.family &&
+			!trouble_conf(view)->masquerade6 &&
+			npt_masquerades(view->site->config, &view->site->npt, view->wan);
 
 	r = copy_targets(view->probes, ret);
 	if (r < 0)
@@ -206,6 +211,8 @@ int report_make(const struct site *site, const struct wan_health *health,
 				continue;
 			report.wans[i].family[family].condition =
 				follow_condition(&view, before, now_us);
+			report.wans[i].family[family].interval_us =
+				interval_us * (health[i].rests[family] ? METERED_CYCLES : 1);
 			r = make_family(&view, &report.wans[i].family[family]);
 			if (r < 0)
 				return r;

@@ -10,12 +10,17 @@
 #include "probe/set.h"
 #include "status/report.h"
 
+/* Of so many cycles of a WAN that rests, one takes place. */
+#define METERED_CYCLES 12
+
 /* What the daemon keeps of each WAN, by its index. */
 struct wan_health {
 	struct health_state state[N_FAMILIES];
 	struct probe_set *probes[N_FAMILIES]; /* NULL: no targets, or not of the family */
 	bool undecided[N_FAMILIES];	   /* the last cycle: this machine refused what decides */
 	enum presence gateway[N_FAMILIES]; /* while cycles fail: whether it answers on the link */
+	bool eligible[N_FAMILIES];	   /* in the last run */
+	bool rests[N_FAMILIES];		   /* metered, and not needed now: probed less often */
 };
 
 /* The verdicts of these, by the WAN's index: the caller's, verdicts_done(). 0 or -ENOMEM. */

@@ -227,7 +227,7 @@ static bool find_fallback(const struct trouble_view *view, struct trouble_words 
 	else
 		fprintf(words->fix, "`networkctl reconfigure %s` asks anew (IPv4 pauses)",
 			trouble_conf(view)->interface);
-	fprintf(words->what, "%s; masqueraded meanwhile, and nothing inside can be reached",
+	fprintf(words->what, "degraded: NAT66, %s; nothing inside can be reached over it",
 		why.text[0] ? why.text : "no delegated prefix");
 	return true;
 }

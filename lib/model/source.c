@@ -4,6 +4,8 @@
 
 #include "model/source.h"
 
+#include "model/conflict.h"
+
 enum source_rank_bit {
 	RANK_ANY = 1,
 	RANK_PRIVACY = 1 << 1, /* IPv6 */
@@ -41,4 +43,15 @@ struct addr source_of(const struct site *site, size_t wan, enum family family)
 	if (family == IPV6 && npt_active(site->config, &site->npt, wan))
 		return npt_edge(site->config, &site->npt, wan);
 	return site->facts.wans[wan].link.source[family];
+}
+
+struct addr public_of(const struct site *site, size_t wan, enum family family)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = 0; family == IPV4 && i < config->n_map4; i++)
+		if (addr_cmp(config->map4[i].inside, config->lan.router4) == 0 &&
+		    map4_is_usable(config, &site->facts, i, wan))
+			return config->map4[i].public[wan];
+	return source_of(site, wan, family);
 }

@@ -27,3 +27,9 @@ unsigned source_rank(const struct source_candidate *candidate, const struct gate
  * delegated prefix its edge, else the best address of the link. AF_UNSPEC: there is none.
  */
 struct addr source_of(const struct site *site, size_t wan, enum family family);
+
+/*
+ * At which address services inside are reached over the WAN: router4's in [map4]; else what it
+ * sends from, which is the edge where there is a prefix. AF_UNSPEC: there is none.
+ */
+struct addr public_of(const struct site *site, size_t wan, enum family family);

@@ -204,3 +204,33 @@ void probe_end(struct probe_set *shown)
 	}
 	shown->running = false;
 }
+
+static bool is_good(struct probe_target *target, const struct health_conf *conf)
+{
+	/* One that came too late may be read before the deadline is noticed. */
+	bool answered = target->result == PROBE_ANSWERED && target->rtt_us <= conf->timeout_us;
+
+	health_window_add(&target->window, answered, target->rtt_us);
+	return answered && health_window_passes(&target->window, conf);
+}
+
+struct probe_tally probe_count(struct probe_set *set, const struct health_conf *conf)
+{
+	struct probe_tally tally = {};
+
+	for (size_t i = 0; i < set->n_targets; i++) {
+		struct probe_target *target = &set->targets[i];
+
+		target->unsent =
+			target->result == PROBE_FAILED && probe_failure_is_own(target->failure);
+		tally.asked += !target->unsent;
+		tally.good += !target->unsent && is_good(target, conf);
+	}
+	return tally;
+}
+
+void probe_forget(struct probe_set *set)
+{
+	for (size_t i = 0; i < set->n_targets; i++)
+		set->targets[i].window = (struct health_window){};
+}

@@ -42,3 +42,14 @@ void probe_skip(struct probe_set *set);
 
 /* The deadline: what is pending has failed. */
 void probe_end(struct probe_set *set);
+
+/* What a cycle says of the WAN: of so many targets, so many were asked, and are good. */
+struct probe_tally {
+	unsigned asked, good;
+};
+
+/* After a cycle, once: adds it to the targets' windows, and counts. */
+struct probe_tally probe_count(struct probe_set *set, const struct health_conf *conf);
+
+/* The windows are empty again. */
+void probe_forget(struct probe_set *set);

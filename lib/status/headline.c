@@ -215,11 +215,11 @@ static void add_complaints(struct headline *headline, const struct wan_report *w
 static void add_well(struct headline *headline)
 {
 	const struct report *report = headline->report;
-	uint64_t window_us = HEALTH_WINDOW * report->interval_us;
 
 	for (size_t i = 0; i < report->n_wans * N_FAMILIES; i++) {
 		const struct wan_report *wan = &report->wans[i / N_FAMILIES];
 		const struct family_report *family = &wan->family[i % N_FAMILIES];
+		uint64_t window_us = HEALTH_WINDOW * family->interval_us;
 
 		if (!family->present || family->loss < LOSS_WORDS ||
 		    family->condition.since * 1000000 + window_us > report->time_us)

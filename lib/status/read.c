@@ -191,11 +191,14 @@ static int read_family(json_t *json, enum family which, struct family_report *fa
 	read_state(json, &family->health);
 	read_condition(json_object_get(json, "condition"), &family->condition);
 	family->eligible = json_is_true(json_object_get(json, "eligible"));
+	family->degraded = json_is_true(json_object_get(json, "degraded"));
 	family->share = read_real(json, "share", 1);
 	read_gateway(json, which, family);
 	read_avoided(json_object_get(json, "avoided"), family);
 	if (prefix && which == IPV6)
 		prefix_parse(prefix, AF_INET6, &family->prefix);
+	read_address(json, which, &family->address);
+	family->interval_us = read_count(json, "interval_ms", UINT_MAX) * 1000ULL;
 	family->loss = read_real(json, "loss", 1);
 	family->rtt_us = read_rtt_us(json);
 

@@ -63,12 +63,15 @@ struct family_report {
 	struct health_state health;
 	struct condition condition;
 	bool eligible;
-	double share; /* of new flows, 0 to 1 */
+	bool degraded; /* IPv6 is masqueraded, for want of a prefix */
+	double share;  /* of new flows, 0 to 1 */
 	bool has_gateway;
 	struct addr gateway;		     /* AF_UNSPEC: the link itself */
+	struct addr address;		     /* where services are reached; AF_UNSPEC: nowhere */
 	struct addr avoided[REPORT_AVOIDED]; /* routers over which nothing came back */
 	size_t n_avoided;
 	struct prefix prefix; /* the delegated one; len 0: none */
+	uint64_t interval_us; /* between its probes, now; 0: not known */
 	double loss;	      /* over all targets' windows, 0 to 1 */
 	double rtt_us;	      /* mean over the same; 0: no answer */
 	struct trouble trouble;

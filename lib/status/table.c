@@ -86,13 +86,14 @@ static const char *state_of(const struct family_report *family)
 	enum obstacle obstacle = family->condition.obstacle;
 
 	if (obstacle == OBSTACLE_NONE)
-		return verdict_name(family->health.state);
+		return family->degraded ? "degraded" : verdict_name(family->health.state);
 	return family_is_last_resort(family) ? "last resort" : obstacle_name(obstacle);
 }
 
 static enum colour colour_of(const struct family_report *family)
 {
-	if (family->condition.obstacle == OBSTACLE_NONE && family->health.state == VERDICT_UP)
+	if (family->condition.obstacle == OBSTACLE_NONE && family->health.state == VERDICT_UP &&
+	    !family->degraded)
 		return COLOUR_GOOD;
 	return family->eligible ? COLOUR_DOUBT : COLOUR_BAD;
 }

@@ -116,15 +116,20 @@ static json_t *family_json(const struct family_report *family)
 		json_array_append_new(targets, target_json(&family->targets[i]));
 
 	return json_pack(
-		"{s:s, s:b, s:f, s:o*, s:o, s:o*, s:o*, s:f, s:f, s:I, s:I, s:I, s:o*, s:o*, s:o}",
-		"state", verdict_name(health->state), "eligible", family->eligible, "share",
-		round_to(family->share, 10000), "since", text_json(utc(health->since, -1).s),
-		"condition", condition_json(&family->condition), "gateway",
+		"{s:s, s:b, s:o*, s:f, s:o*, s:o, s:o*, s:o*, s:o*, s:I, s:f, s:f, s:I, s:I, s:I, "
+		"s:o*, "
+		"s:o*, s:o}",
+		"state", verdict_name(health->state), "eligible", family->eligible, "degraded",
+		family->degraded ? json_true() : NULL, "share", round_to(family->share, 10000),
+		"since", text_json(utc(health->since, -1).s), "condition",
+		condition_json(&family->condition), "gateway",
 		text_json(family->has_gateway ? gateway.s : NULL), "prefix", text_json(prefix.s),
-		"loss", round_to(family->loss, 10000), "rtt_ms", rtt_ms(family->rtt_us), "failures",
-		(json_int_t)health->failures, "successes", (json_int_t)health->successes,
-		"transitions", (json_int_t)health->transitions, "avoided", avoided_json(family),
-		"trouble", text_json(trouble), "targets", targets);
+		"address", text_json(addr_str(family->address).s), "interval_ms",
+		(json_int_t)(family->interval_us / 1000), "loss", round_to(family->loss, 10000),
+		"rtt_ms", rtt_ms(family->rtt_us), "failures", (json_int_t)health->failures,
+		"successes", (json_int_t)health->successes, "transitions",
+		(json_int_t)health->transitions, "avoided", avoided_json(family), "trouble",
+		text_json(trouble), "targets", targets);
 }
 
 static json_t *wan_json(const struct wan_report *wan)

@@ -92,6 +92,15 @@ def original():
     return [att(), webpass()]
 
 
+def monkeybrains(**changes):
+    """The original's third WAN: for emergencies, with one leased address, and no prefix until the provider delegates one."""
+    return Wan(**{
+        "name": "monkeybrains", "interface": "enmbrains0", "mark": 3, "table": 300, "metric": 300, "tier": 2,
+        "address4": "162.217.74.42/24", "gateway4": "162.217.74.1", "public4": [], "nat4": "masquerade",
+        "address6": "2607:f598:b000:a::42", "prefix6": "2607:f598:b0a0:50::/60", "prefix_key": "auto",
+        "keys": {"nat6_fallback": "masquerade", "metered": "yes"}, **changes})
+
+
 def many(weights, tiers=None):
     """As many WANs as there are weights, with made-up addresses; every other one on-link."""
     tiers = tiers or [1] * len(weights)

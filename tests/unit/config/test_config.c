@@ -73,7 +73,7 @@ START_TEST(a_minimal_site_gets_the_defaults)
 		ck_assert_int_eq(wan->gateway[f].family, AF_UNSPEC);
 	}
 	ck_assert(!wan->masquerade4 && !wan->onlink4 && !wan->masquerade6 && !wan->fallback6);
-	ck_assert(!wan->fixed6 && !wan->hairpin6 && !wan->flush_down);
+	ck_assert(!wan->fixed6 && !wan->hairpin6 && !wan->flush_down && !wan->metered);
 	ck_assert_uint_eq(wan->prefix6_block, 0);
 
 	ck_assert_uint_eq(wan->health.interval_us, 5000000);
@@ -163,7 +163,7 @@ START_TEST(a_wan_overrides_health_whatever_the_order)
 	ck_assert_uint_eq(modem->tier, 9);
 	ck_assert_uint_eq(modem->mark, 254);
 	ck_assert_uint_eq(modem->table, 65535);
-	ck_assert(modem->masquerade4 && modem->masquerade6);
+	ck_assert(modem->masquerade4 && modem->masquerade6 && modem->metered);
 	ck_assert_uint_eq(modem->health.interval_us, 60000000);
 	ck_assert_uint_eq(modem->health.min_targets, 1);
 	check_targets(modem, IPV4, "http4 http://198.51.100.1/up?from=modem ");

@@ -118,12 +118,12 @@ START_TEST(then_what_it_is_translated_to)
 		     "now");
 	expect(IPV4, NULL);
 	conf->fallback6 = true;
-	expect(IPV6,
-	       "no delegated prefix; masqueraded meanwhile, and nothing inside can be reached: "
-	       "`networkctl reconfigure enatt0.3242` asks anew (IPv4 pauses)");
-	ck_assert(att(IPV6)->eligible);
+	expect(IPV6, "degraded: NAT66, no delegated prefix; nothing inside can be reached over it: "
+		     "`networkctl reconfigure enatt0.3242` asks anew (IPv4 pauses)");
+	ck_assert(att(IPV6)->eligible && att(IPV6)->degraded);
 	conf->masquerade6 = true;
 	expect(IPV6, NULL);
+	ck_assert(!att(IPV6)->degraded);
 	conf->masquerade4 = true;
 	expect(IPV4, NULL);
 	scene_bare(&scene, ATT);
@@ -166,10 +166,9 @@ START_TEST(a_delegation_that_is_refused_is_named_with_the_reason)
 	       "ask the ISP");
 	expect(IPV4, NULL);
 	scene.config.wans[ATT].fallback6 = true;
-	expect(IPV6,
-	       "2604:5500:c271:be00::/60 overlaps the prefix of webpass, 2604:5500:c271:be00::/60; "
-	       "masqueraded meanwhile, and nothing inside can be reached: `networkctl reconfigure "
-	       "enatt0.3242` asks anew (IPv4 pauses), or ask the ISP");
+	expect(IPV6, "degraded: NAT66, 2604:5500:c271:be00::/60 overlaps the prefix of webpass, "
+		     "2604:5500:c271:be00::/60; nothing inside can be reached over it: `networkctl "
+		     "reconfigure enatt0.3242` asks anew (IPv4 pauses), or ask the ISP");
 	*refused = a_prefix("2600:1700:2f71:c80::/64");
 	ck_assert_ptr_nonnull(
 		strstr(att(IPV6)->trouble.fix, "set `prefix6 = 3d06:bad:b01::/64` in [lan]"));

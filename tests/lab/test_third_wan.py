@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Monkeybrains, the original's third WAN: of a higher tier, metered, with a lease and perhaps a prefix."""
+
+import faults
+import wans
+from lab import CLIENT6, SERVERS4, SERVERS6
+from traffic import UdpFlow, answers, close_all, udp_flows
+
+BETTER = ("att", "webpass")
+# The next cycle of itself comes after hours: what is seen before is a cycle that others have called for.
+RARELY = {"nat6_fallback": "masquerade", "metered": "yes", "interval": "60m", "timeout": "500ms"}
+
+
+def third(**keys):
+    return [*wans.original(), wans.monkeybrains(keys={**wans.monkeybrains().keys, **keys})]
+
+
+def sources(lab, count=40):
+    """{source} of new flows in both families, as the internet sees them."""
+    flows = udp_flows(lab.client, count, SERVERS4 + SERVERS6)
+    seen = answers(flows, seconds=1)
+    close_all(flows)
+    return {one and one.source for one in seen}
+
+
+def carriers(lab):
+    """The WANs that new flows of both families use."""
+    return {one and getattr(lab.wan_of(one), "name", one) for one in sources(lab)}
+
+
+def status(lab):
+    return lab.router.run("health-check", "--status", check=False, env={"COLUMNS": "160"})
+
+
+def test_it_carries_while_the_others_are_gone_degraded_until_it_has_a_prefix(watch):
+    lab, daemon = watch(third())
+    one = lab.wan("monkeybrains")
+    lease, slaac = one.address4.split("/")[0], one.address6
+    assert carriers(lab) == set(BETTER)
+    for name in BETTER:
+        lab.cut(name)
+    daemon.wait(lambda: sources(lab) == {lease, slaac}, "masqueraded in both families")
+    assert daemon.family("monkeybrains", "ipv6")["degraded"]
+    said = status(lab)
+    assert said.code == 4 and "monkeybrains IPv6: degraded: NAT66, no delegated prefix" in said.out
+    assert any("degraded" in line and "IPv6" in line for line in said.out.splitlines()), said.out
+    with UdpFlow(lab.client, SERVERS6[0]) as flow:
+        assert flow.ask().source == slaac
+        for name in BETTER:
+            lab.mend(name)
+        daemon.wait_states()
+        daemon.wait(lambda: carriers(lab) == set(BETTER), "the better tier carries again")
+        assert flow.ask().source == slaac, "what is open stays"
+    bus = lab.networkd()
+    for name in BETTER:
+        bus.delegate(lab.wan(name).interface, lab.wan(name).prefix6)
+    bus.delegate(one.interface, one.prefix6)
+    daemon.wait(lambda: daemon.family("monkeybrains", "ipv6").get("prefix") == one.prefix6, "a prefix")
+    assert "degraded" not in daemon.family("monkeybrains", "ipv6")
+    for name in BETTER:
+        lab.cut(name)
+    daemon.wait(lambda: sources(lab) == {lease, one.host(CLIENT6)}, "NPT")
+    assert "degraded" not in status(lab).out
+
+
+def test_a_metered_wan_is_probed_less_often_while_a_better_tier_carries(watch):
+    lab, daemon = watch(third())
+    for isp in lab.isps:
+        isp.count_echo()
+
+    def requests():
+        return [sum(lab.isp(name).echo().values()) for name in ("att", "monkeybrains")]
+
+    def rests():
+        """12 times less often, seen over two of its cycles; a busy machine may lose one, and then it is asked more often."""
+        before = requests()
+        daemon.wait(lambda: requests()[0] - before[0] >= 4 * 24, "24 cycles of att")
+        att, metered = (now - then for now, then in zip(requests(), before))
+        return 0 < metered <= att / 4
+
+    daemon.wait(rests, "it rests")
+    found = daemon.family("monkeybrains", "ipv4")
+    assert found["interval_ms"] == 12 * daemon.family("att", "ipv4")["interval_ms"]
+    assert (found["state"], found["eligible"]) == ("up", True)
+    assert status(lab).out.startswith("monkeybrains IPv6: degraded") and "hangs" not in status(lab).out
+    # What it rests for is its own, too: it is down as soon as that is sure.
+    lab.isp("monkeybrains").fault(faults.EVERYTHING)
+    daemon.wait_states(monkeybrains4="down", monkeybrains6="down")
+
+
+def test_a_metered_wan_is_probed_at_once_when_it_is_or_may_be_needed(watch):
+    """In one family, when all others begin to fail; in both, when they have lost their links."""
+    lab, daemon = watch([*wans.original(), wans.monkeybrains(keys=RARELY)], {"failure_threshold": 1000})
+    isp = lab.isp("monkeybrains")
+    isp.count_echo()
+    daemon.wait(lambda: daemon.family("monkeybrains", "ipv4")["interval_ms"] == 12 * 3600000, "it rests")
+    lab.isp("att").fault(faults.NO_IPV6)
+    daemon.wait(lambda: daemon.family("att", "ipv6")["failures"] >= 3, "att fails")
+    assert isp.echo() == {}
+    lab.isp("webpass").fault(faults.NO_IPV6)
+    daemon.wait(lambda: isp.echo() != {}, "it is probed")
+    assert all(":" in target for _, target in isp.echo())
+    assert daemon.are(), daemon.log()
+    for name in BETTER:
+        lab.cut(name)
+    daemon.wait(lambda: any("." in target for _, target in isp.echo()), "it is probed in IPv4, too")
+    daemon.wait(lambda: carriers(lab) == {"monkeybrains"}, "it carries")
