@@ -3,12 +3,10 @@
 // A flow from inside draws a WAN by a hash of what identifies it; one from a WAN stays there.
 
 #include "plan/desired_nft.h"
+#include "plan/draw.h"
 #include "plan/forged.h"
 #include "plan/groups.h"
 #include "plan/masqueraded.h"
-
-/* Any fixed number: a flow then chooses alike on all CPUs, and after a reboot. */
-#define HASH_SEED "0x6d77616e"
 
 static struct group_suffix suffix_of(const struct selection *selection)
 {
@@ -66,8 +64,8 @@ static void draw_by_hash(const struct selection *selection, const char *conditio
 	const char *ip = selection->group.family == IPV4 ? "ip" : "ip6";
 	char source[160];
 
-	snprintf(source, sizeof(source), "jhash %s saddr%s%s%s mod %d seed %s", ip,
-		 *of ? " . " : "", *of ? ip : "", of, SLOTS, HASH_SEED);
+	snprintf(source, sizeof(source), "jhash %s saddr%s%s%s mod %d seed 0x%x", ip,
+		 *of ? " . " : "", *of ? ip : "", of, SLOTS, DRAW_SEED);
 	draw(selection, condition, source, f);
 }
 

@@ -156,23 +156,35 @@ static void add_source_rule(struct net_build *b, size_t wan, struct prefix from)
 }
 
 /* Of several WANs with that address, the one that the router's own packets with it leave by. */
-static size_t owner_of(const struct net_build *b, struct addr addr)
+static size_t owner_of(const struct site *site, struct addr addr)
 {
 	const struct selection *selection =
-		site_selection(b->site, addr.family == AF_INET ? IPV4 : IPV6);
+		site_selection(site, addr.family == AF_INET ? IPV4 : IPV6);
 	size_t owner = 0;
 	int best = -1;
 
-	for (size_t i = 0; i < b->site->config->n_wans; i++) {
+	for (size_t i = 0; i < site->config->n_wans; i++) {
 		int rank = selection->usable[i] + selection->eligible[i] +
-			   (selection->best == &b->site->config->wans[i]);
+			   (selection->best == &site->config->wans[i]);
 
-		if (rank > best && link_has_address(&b->site->facts.wans[i].link, addr)) {
+		if (rank > best && link_has_address(&site->facts.wans[i].link, addr)) {
 			owner = i;
 			best = rank;
 		}
 	}
 	return owner;
+}
+
+bool desired_source_owner(const struct site *site, struct addr addr, size_t *ret)
+{
+	*ret = owner_of(site, addr);
+	if (link_has_address(&site->facts.wans[*ret].link, addr))
+		return true;
+	for (*ret = 0; *ret < site->config->n_wans; (*ret)++)
+		if (site->npt.delegated[*ret].len > 0 &&
+		    prefix_contains(site->npt.delegated[*ret], addr))
+			return true;
+	return false;
 }
 
 static void add_rules(struct net_build *b, size_t wan)
@@ -190,7 +202,7 @@ static void add_rules(struct net_build *b, size_t wan)
 		       });
 
 	for (size_t i = 0; i < link->n_addresses; i++)
-		if (owner_of(b, link->addresses[i].addr) == wan)
+		if (owner_of(b->site, link->addresses[i].addr) == wan)
 			add_source_rule(b, wan, prefix_host(link->addresses[i].addr));
 	if (b->site->npt.delegated[wan].len > 0)
 		add_source_rule(b, wan, b->site->npt.delegated[wan]);

@@ -12,3 +12,9 @@
 
 /* 0 or -ENOMEM. */
 int desired_net(const struct site *site, struct object_set *ret);
+
+/*
+ * The WAN that an `ip rule` leads the router's own packets with that source to. False, and
+ * whatever WAN: none does.
+ */
+bool desired_source_owner(const struct site *site, struct addr addr, size_t *ret);

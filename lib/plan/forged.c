@@ -159,3 +159,39 @@ void forged_write_wan(const struct site *site, size_t wan, const char *rule, FIL
 		      f);
 	}
 }
+
+/* A public, delegated or inside address of this site. */
+static bool is_own(const struct site *site, struct addr addr)
+{
+	const struct config *config = site->config;
+
+	if (prefix_contains(config->lan.prefix4, addr) ||
+	    (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
+	    (config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0))
+		return true;
+	for (size_t w = 0; w < config->n_wans; w++) {
+		if (link_has_address(&site->facts.wans[w].link, addr) ||
+		    (site->npt.delegated[w].len > 0 &&
+		     prefix_contains(site->npt.delegated[w], addr)))
+			return true;
+		for (size_t i = 0; i < config->n_map4; i++)
+			if (map4_is_usable(config, &site->facts, i, w) &&
+			    addr_cmp(config->map4[i].public[w], addr) == 0)
+				return true;
+	}
+	return false;
+}
+
+bool forged_is(const struct site *site, size_t wan, struct addr source)
+{
+	enum family family = source.family == AF_INET ? IPV4 : IPV6;
+	bool behind_nat = is_behind_nat(site, wan, family);
+
+	if (is_own(site, source))
+		return true;
+	for (const struct forged_block *at = blocks[family]; at->text; at++)
+		if (!is_wans(site, wan, block_prefix(at)) && !(at->is_private && behind_nat) &&
+		    prefix_contains(block_prefix(at), source))
+			return true;
+	return false;
+}

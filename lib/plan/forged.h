@@ -15,3 +15,6 @@ void forged_write(const struct site *site, FILE *f);
 
 /* The rules of a WAN, for its chain of table inet mangle, which `rule` names. */
 void forged_write_wan(const struct site *site, size_t wan, const char *rule, FILE *f);
+
+/* True when a new flow from the WAN with that source is dropped by those rules. */
+bool forged_is(const struct site *site, size_t wan, struct addr source);

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a new flow from inside would get, and why.
+// Finds its group and what it draws, and says of each WAN why it is in or out.
+
+#include "plan/explained.h"
+
+#include "model/condition.h"
+#include "plan/groups.h"
+
+/* A group that no WAN takes: what is wrong with each. */
+static void refuse_group(struct explaining *it, const struct selection *selection)
+{
+	const struct config *config = it->site->config;
+
+	explain_refuse(it, "no WAN takes new flows: it is refused with an ICMP error");
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (selection->members[i])
+			explain_say(it, "%s: %s", config->wans[i].name,
+				    obstacle_name(obstacle_find(it->site, i, it->family)));
+}
+
+/* What the number follows from. */
+static const char *words_of_draw(const struct flow_query *query, enum balance_mode mode)
+{
+	static const char *const words[] = {
+		[BALANCE_FLOW] = "both addresses and its ports (mode = flow)",
+		[BALANCE_SOURCE] = "its source (mode = source)",
+		[BALANCE_SOURCE_DESTINATION] = "both addresses (mode = source-destination)",
+	};
+
+	return mode == BALANCE_FLOW && !query->has_dport ? "both addresses and its id (mode = flow)"
+							 : words[mode];
+}
+
+static size_t wan_of_mark(const struct config *config, uint32_t mark)
+{
+	size_t i = 0;
+
+	while (config->wans[i].mark != mark)
+		i++;
+	return i;
+}
+
+static void add_drawn(struct explaining *it, const struct selection *selection)
+{
+	const struct config *config = it->site->config;
+
+	for (size_t i = 0; i < selection->n_ranges; i++) {
+		const struct slot_range *range = &selection->ranges[i];
+		size_t wan = wan_of_mark(config, range->mark);
+
+		if (it->ret->number < range->first || it->ret->number > range->last)
+			continue;
+		explain_add_way(it, wan, SLOTS,
+				site_outside(it->site, wan, it->query->flow.source));
+		explain_say(it, "it draws %u of %d by %s, and %s has %u to %u", it->ret->number,
+			    SLOTS, words_of_draw(it->query, selection->group.mode),
+			    config->wans[wan].name, range->first, range->last);
+	}
+}
+
+/* What has to be known besides. */
+static const char *words_of_unknown(const struct flow_query *query)
+{
+	if (!query->has_protocol)
+		return "by its ports, too: PROTO, SPORT and DPORT say which";
+	if (query->flow.protocol == IPPROTO_ICMP || query->flow.protocol == IPPROTO_ICMPV6)
+		return "by the id of its echo requests, too: a number after PROTO says which";
+	return protocol_has_ports(query->flow.protocol)
+		       ? "by its ports, too: SPORT and DPORT say which"
+		       : "by the first four bytes behind its IP header, too: they are not known";
+}
+
+static void add_all(struct explaining *it, const struct selection *selection)
+{
+	const struct config *config = it->site->config;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_wans; i++) {
+		if (selection->slots[i] == 0)
+			continue;
+		explain_add_way(it, i, selection->slots[i],
+				site_outside(it->site, i, it->query->flow.source));
+		n++;
+	}
+	if (n > 1)
+		explain_say(it, "each flow draws for itself, %s", words_of_unknown(it->query));
+	else
+		explain_say(it, "no other WAN takes new flows");
+}
+
+/* Why others of the group are out. */
+static void say_others(struct explaining *it, const struct selection *selection)
+{
+	const struct config *config = it->site->config;
+
+	for (size_t i = 0; i < config->n_wans; i++) {
+		enum obstacle obstacle = obstacle_find(it->site, i, it->family);
+
+		if (!selection->members[i])
+			explain_say(it, "not %s: it does not translate %s", config->wans[i].name,
+				    addr_str(it->query->flow.source).s);
+		else if (selection->slots[i] > 0 && obstacle != OBSTACLE_NONE)
+			explain_say(it, "%s carries as last resort: %s", config->wans[i].name,
+				    obstacle_name(obstacle));
+		else if (!selection->eligible[i])
+			explain_say(it, "not %s: %s", config->wans[i].name,
+				    obstacle_name(obstacle));
+		else if (selection->slots[i] == 0)
+			explain_say(it, "not %s: it waits in tier %u", config->wans[i].name,
+				    config->wans[i].tier);
+	}
+}
+
+void explain_from_inside(struct explaining *it)
+{
+	struct addr source = it->query->flow.source, destination = it->query->flow.destination;
+	const struct selection *selection;
+	size_t group;
+
+	if (site_is_routers(it->site, destination)) {
+		it->ret->kind = EXPLAIN_NO_WAN;
+		explain_say(it, "%s is the router's own: table inet filter decides",
+			    addr_str(destination).s);
+		return;
+	}
+	if (site_is_inside(it->site, destination)) {
+		explain_refuse(it,
+			       "both ends are inside: this router forwards nothing between them");
+		return;
+	}
+	if (!flow_group_of(it->site, source, &group)) {
+		explain_refuse(it,
+			       "%s is in no line of [map4] and no WAN masquerades: it is refused "
+			       "with an ICMP error",
+			       addr_str(source).s);
+		return;
+	}
+	selection = &it->site->selections.v[group];
+	if (selection->n_ranges == 0) {
+		refuse_group(it, selection);
+		return;
+	}
+	it->ret->kind = EXPLAIN_OUT;
+	it->ret->drawn = draw_number(it->query, selection->group.mode, &it->ret->number);
+	if (it->ret->drawn)
+		add_drawn(it, selection);
+	else
+		add_all(it, selection);
+	say_others(it, selection);
+	for (size_t i = 0; i < it->ret->n_ways; i++)
+		explain_say_exit(it, &it->ret->ways[i]);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What explaining a flow is made of.
+// The translations are those that desired_nat.c writes as rules, here for one address.
+
+#include "plan/explained.h"
+
+#include "model/conflict.h"
+#include "model/source.h"
+
+static void add_sentence(struct explaining *it, const char *format, va_list args)
+{
+	char *text = NULL;
+
+	if (it->r < 0)
+		return;
+	it->r = vasprintf(&text, format, args) < 0 ? -ENOMEM
+						   : string_list_take(&it->ret->why, text);
+}
+
+void explain_say(struct explaining *it, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_sentence(it, format, args);
+	va_end(args);
+}
+
+void explain_refuse(struct explaining *it, const char *format, ...)
+{
+	va_list args;
+
+	it->ret->kind = EXPLAIN_REFUSED;
+	va_start(args, format);
+	add_sentence(it, format, args);
+	va_end(args);
+}
+
+void explain_add_way(struct explaining *it, size_t wan, unsigned slots, struct addr source)
+{
+	if (it->r == 0)
+		it->r = APPEND(it->ret->ways, it->ret->n_ways,
+			       (struct explain_way){ wan, slots, source });
+}
+
+bool addr_is_unspecified(struct addr addr)
+{
+	return addr_cmp(addr, (struct addr){ .family = addr.family }) == 0;
+}
+
+bool site_is_inside(const struct site *site, struct addr addr)
+{
+	const struct config *config = site->config;
+
+	return prefix_contains(config->lan.prefix4, addr) ||
+	       (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
+	       (config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0);
+}
+
+bool site_is_wans(const struct site *site, size_t wan, struct addr addr)
+{
+	const struct link_fact *link = &site->facts.wans[wan].link;
+
+	return link_has_address(link, addr) || link_has_own(link, addr) ||
+	       (npt_active(site->config, &site->npt, wan) &&
+		addr_cmp(npt_edge(site->config, &site->npt, wan), addr) == 0);
+}
+
+bool site_is_routers(const struct site *site, struct addr addr)
+{
+	if (link_has_address(&site->facts.lan, addr))
+		return true;
+	for (size_t i = 0; i < site->config->n_wans; i++)
+		if (site_is_wans(site, i, addr))
+			return true;
+	return false;
+}
+
+/* The address in another prefix of the same length. */
+static struct addr move(struct addr addr, struct prefix to)
+{
+	struct addr moved = prefix_network(to).addr;
+
+	for (unsigned bit = to.len; bit < addr_bits(addr.family); bit++)
+		moved.bytes[bit / 8] |= addr.bytes[bit / 8] & 0x80 >> bit % 8;
+	return moved;
+}
+
+/* The line of [map4] that translates the address on that WAN; n_map4: there is none. */
+static size_t find_map4(const struct site *site, size_t wan, struct addr addr, bool outside)
+{
+	const struct config *config = site->config;
+	size_t i = 0;
+
+	for (; i < config->n_map4; i++)
+		if (map4_is_usable(config, &site->facts, i, wan) &&
+		    addr_cmp(outside ? config->map4[i].public[wan] : config->map4[i].inside,
+			     addr) == 0)
+			break;
+	return i;
+}
+
+struct addr site_outside(const struct site *site, size_t wan, struct addr inside)
+{
+	const struct config *config = site->config;
+	size_t map4 = find_map4(site, wan, inside, false);
+
+	if (map4 < config->n_map4)
+		return config->map4[map4].public[wan];
+	if (inside.family == AF_INET)
+		return wan_masquerades4(&config->wans[wan]) ? source_of(site, wan, IPV4)
+							    : (struct addr){};
+	if (npt_masquerades(config, &site->npt, wan))
+		return source_of(site, wan, IPV6);
+	if (!npt_active(config, &site->npt, wan))
+		return (struct addr){};
+	if (config->lan.router6.family && addr_cmp(config->lan.router6, inside) == 0)
+		return npt_edge(config, &site->npt, wan);
+	return move(inside, npt_outside(config, &site->npt, wan));
+}
+
+/* `hairpin6`: also the WAN's own addresses are router6's. */
+static bool is_hairpin6(const struct site *site, size_t wan, struct addr outside)
+{
+	struct prefix delegated = site->npt.delegated[wan];
+
+	return site->config->wans[wan].hairpin6 &&
+	       link_has_address(&site->facts.wans[wan].link, outside) &&
+	       (delegated.len == 0 || !prefix_contains(delegated, outside));
+}
+
+struct addr site_inside(const struct site *site, size_t wan, struct addr outside)
+{
+	const struct config *config = site->config;
+	bool active = npt_active(config, &site->npt, wan);
+	size_t map4 = find_map4(site, wan, outside, true);
+
+	if (map4 < config->n_map4)
+		return config->map4[map4].inside;
+	if (outside.family == AF_INET)
+		return (struct addr){};
+	if (config->lan.router6.family &&
+	    ((active && addr_cmp(npt_edge(config, &site->npt, wan), outside) == 0) ||
+	     is_hairpin6(site, wan, outside)))
+		return config->lan.router6;
+	if (active && prefix_contains(npt_outside(config, &site->npt, wan), outside))
+		return move(outside, config->lan.prefix6);
+	return (struct addr){};
+}
+
+/* " ([map4], line 33)", or how else. */
+static void say_how(const struct explaining *it, const struct explain_way *way, FILE *f)
+{
+	const struct config *config = it->site->config;
+	struct addr inside = it->query->flow.source;
+	size_t map4 = find_map4(it->site, way->wan, inside, false);
+
+	if (map4 < config->n_map4)
+		fprintf(f, "[map4], line %u", config->map4[map4].line);
+	else if (it->family == IPV4 || npt_masquerades(config, &it->site->npt, way->wan))
+		fputs("masqueraded", f);
+	else if (config->lan.router6.family && addr_cmp(config->lan.router6, inside) == 0)
+		fputs("router6 is the edge address", f);
+	else
+		fprintf(f, "prefix6 is %s",
+			prefix_str(npt_outside(config, &it->site->npt, way->wan)).s);
+}
+
+void explain_say_exit(struct explaining *it, const struct explain_way *way)
+{
+	const struct wan_conf *wan = &it->site->config->wans[way->wan];
+	const struct wan_facts *facts = &it->site->facts.wans[way->wan];
+	struct addr via = facts->gateway[it->family].via;
+	_cleanup_(freep) char *how = NULL;
+	size_t size;
+	FILE *f = open_memstream(&how, &size);
+
+	if (!f) {
+		it->r = -ENOMEM;
+		return;
+	}
+	say_how(it, way, f);
+	if (fclose(f) != 0 || !how) {
+		it->r = -ENOMEM;
+		return;
+	}
+	if (!via.family || link_reaches(&facts->link, it->query->flow.destination))
+		explain_say(it, "%s: it leaves by %s as %s (%s)", wan->name, wan->interface,
+			    addr_str(way->source).s, how);
+	else
+		explain_say(it, "%s: it leaves by %s to %s as %s (%s)", wan->name, wan->interface,
+			    addr_str(via).s, addr_str(way->source).s, how);
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What --explain decides for one flow.
+// The numbers are the kernel's: tests/lab/test_explain.py sends such flows.
+
+#include "base/jhash.h"
+#include "plan/explain.h"
+#include "scene.h"
+#include "suite.h"
+
+#include <string.h>
+
+static struct scene scene;
+static struct explanation got;
+
+static void set_up(void)
+{
+	scene_make(&scene, "contract");
+}
+
+static void tear_down(void)
+{
+	explanation_done(&got);
+	scene_done(&scene);
+}
+
+static struct flow_query query_of(const char *source, const char *destination)
+{
+	struct flow_query query = { .flow = { .source = an_addr(source),
+					      .destination = an_addr(destination) } };
+
+	query.flow.family = query.flow.source.family == AF_INET ? IPV4 : IPV6;
+	return query;
+}
+
+static struct flow_query flow_of(const char *source, const char *destination, uint8_t protocol,
+				 uint16_t sport, uint16_t dport)
+{
+	struct flow_query query = query_of(source, destination);
+
+	query.flow.protocol = protocol;
+	query.flow.sport = sport;
+	query.flow.dport = dport;
+	query.has_protocol = query.has_sport = true;
+	query.has_dport = dport != 0;
+	return query;
+}
+
+/* Decides with the scene as it is now; "att", "att webpass" or "" are the WANs. */
+static void expect(struct flow_query query, enum explain_kind kind, const char *wans)
+{
+	char names[100] = "";
+
+	explanation_done(&got);
+	ck_assert_int_eq(selections_make(&scene.site), 0);
+	ck_assert_int_eq(explain(&scene.site, &query, &got), 0);
+	for (size_t i = 0; i < got.n_ways; i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? " " : "",
+			 scene.config.wans[got.ways[i].wan].name);
+	ck_assert_str_eq(explain_kind_name(got.kind), explain_kind_name(kind));
+	ck_assert_str_eq(names, wans);
+	ck_assert_uint_gt(got.why.n, 0);
+}
+
+static void expect_source(const char *source)
+{
+	ck_assert_uint_eq(got.n_ways, 1);
+	ck_assert_str_eq(addr_str(got.ways[0].source).s, source);
+}
+
+static void expect_why(const char *words)
+{
+	for (size_t i = 0; i < got.why.n; i++)
+		if (strstr(got.why.v[i], words))
+			return;
+	ck_abort_msg("nothing says \"%s\", but: %s", words, got.why.n ? got.why.v[0] : "");
+}
+
+/* ---- the number ---- */
+
+START_TEST(hash_is_the_kernels)
+{
+	static const char text[] = "Four score and seven years ago";
+
+	/* From lookup3.c, by Bob Jenkins. */
+	ck_assert_uint_eq(jhash(text, strlen(text), 0), 0x17770551);
+	ck_assert_uint_eq(jhash(text, strlen(text), 1), 0xcd628161);
+	ck_assert_uint_eq(jhash("", 0, 0), 0xdeadbeef);
+}
+END_TEST
+
+START_TEST(flow_draws_the_kernels_number)
+{
+	static const char inside6[] = "3d06:bad:b01:1::5", outside6[] = "2606:4700:4700::1111";
+	const struct {
+		struct flow_query query;
+		enum balance_mode mode;
+		unsigned number;
+	} cases[] = {
+		{ flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53), BALANCE_FLOW, 2107 },
+		{ flow_of("10.250.250.2", "1.1.1.1", IPPROTO_TCP, 4000, 53), BALANCE_FLOW, 2107 },
+		{ flow_of("10.250.250.2", "1.1.1.1", IPPROTO_ICMP, 7, 0), BALANCE_FLOW, 756 },
+		{ flow_of(inside6, outside6, IPPROTO_TCP, 50000, 443), BALANCE_FLOW, 8364 },
+		{ flow_of(inside6, outside6, IPPROTO_ICMPV6, 7, 0), BALANCE_FLOW, 7085 },
+		{ query_of("10.250.250.2", "1.1.1.1"), BALANCE_SOURCE, 9445 },
+		{ query_of(inside6, outside6), BALANCE_SOURCE, 1072 },
+		{ query_of("10.250.250.2", "1.1.1.1"), BALANCE_SOURCE_DESTINATION, 9220 },
+		{ query_of(inside6, outside6), BALANCE_SOURCE_DESTINATION, 1416 },
+	};
+	unsigned number;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ck_assert(draw_number(&cases[i].query, cases[i].mode, &number));
+		ck_assert_uint_eq(number, cases[i].number);
+	}
+}
+END_TEST
+
+START_TEST(what_is_not_known_leaves_the_number_open)
+{
+	struct flow_query query = query_of("10.250.250.2", "1.1.1.1");
+	unsigned number;
+
+	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
+	ck_assert(draw_number(&query, BALANCE_SOURCE, &number));
+	ck_assert(draw_number(&query, BALANCE_SOURCE_DESTINATION, &number));
+	query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53);
+	query.has_sport = false;
+	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
+	/* ESP draws by its SPI, and the other family's ICMP has no id that counts. */
+	query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_ESP, 0, 0);
+	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
+	query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_ICMPV6, 7, 0);
+	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
+}
+END_TEST
+
+/* ---- from inside ---- */
+
+START_TEST(flow_goes_to_the_wan_that_has_its_number)
+{
+	expect(flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53), EXPLAIN_OUT, "att");
+	ck_assert(got.drawn && got.number == 2107);
+	expect_source("104.57.226.193");
+	expect_why("att has 0 to 4999");
+	expect(flow_of("3d06:bad:b01:1::5", "2606:4700:4700::1111", IPPROTO_TCP, 50000, 443),
+	       EXPLAIN_OUT, "webpass");
+	expect_source("2604:5500:c271:be01::5");
+	expect(query_of("3d06:bad:b01:fe::2", "2606:4700:4700::1111"), EXPLAIN_OUT, "att webpass");
+	ck_assert_str_eq(addr_str(got.ways[0].source).s, "2600:1700:2f71:c80::1");
+	expect_why("router6 is the edge address");
+}
+END_TEST
+
+START_TEST(flow_without_ports_may_get_any_wan_by_its_share)
+{
+	expect(query_of("10.250.250.2", "1.1.1.1"), EXPLAIN_OUT, "att webpass");
+	ck_assert(!got.drawn && got.ways[0].slots == 5000 && got.ways[1].slots == 5000);
+	ck_assert_str_eq(addr_str(got.ways[1].source).s, "136.25.91.242");
+	expect_why("PROTO, SPORT and DPORT say which");
+	scene_cut(&scene, ATT);
+	expect(query_of("10.250.250.2", "1.1.1.1"), EXPLAIN_OUT, "webpass");
+	ck_assert_uint_eq(got.ways[0].slots, SLOTS);
+	expect_why("not att: no carrier");
+}
+END_TEST
+
+START_TEST(flow_on_a_wan_that_is_down_goes_to_another)
+{
+	struct flow_query query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53);
+	_cleanup_(explanation_done) struct explanation without = {};
+
+	expect(query, EXPLAIN_OUT, "att");
+	ck_assert_int_eq(explain_without(&scene.site, &query, ATT, &without), 0);
+	ck_assert_uint_eq(without.n_ways, 1);
+	ck_assert_uint_eq(without.ways[0].wan, WEBPASS);
+	ck_assert_int_eq(scene.site.verdicts.v[ATT][IPV4], VERDICT_UNKNOWN);
+
+	scene.site.verdicts.v[ATT][IPV4] = VERDICT_DOWN;
+	expect(query, EXPLAIN_OUT, "webpass");
+	expect_why("not att: down");
+	scene.site.verdicts.v[WEBPASS][IPV4] = VERDICT_DOWN;
+	expect(query, EXPLAIN_OUT, "att");
+	expect_why("att carries as last resort: down");
+	scene.config.all_down_unreachable = true;
+	expect(query, EXPLAIN_REFUSED, "");
+	expect_why("webpass: down");
+}
+END_TEST
+
+START_TEST(source_that_only_some_wans_translate_has_only_those)
+{
+	struct wan_facts *webpass = &scene.site.facts.wans[WEBPASS];
+	struct flow_query query = query_of("10.250.250.3", "1.1.1.1");
+
+	webpass->gateway[IPV4].via = an_addr("136.25.91.243");
+	ck_assert_int_eq(router_list_add(&webpass->routers[IPV4], webpass->gateway[IPV4]), 0);
+	expect(query, EXPLAIN_OUT, "att");
+	expect_source("104.57.226.194");
+	expect_why("not webpass: it does not translate 10.250.250.3");
+	expect(query_of("10.250.250.2", "1.1.1.1"), EXPLAIN_OUT, "att webpass");
+}
+END_TEST
+
+START_TEST(source_that_no_wan_translates_is_refused)
+{
+	expect(query_of("10.250.250.4", "1.1.1.1"), EXPLAIN_REFUSED, "");
+	expect_why("10.250.250.4 is in no line of [map4]");
+	tear_down();
+	scene_make(&scene, "masquerade");
+	expect(query_of("10.1.2.3", "1.1.1.1"), EXPLAIN_OUT, "a");
+}
+END_TEST
+
+START_TEST(no_way_for_what_a_router_does_not_forward)
+{
+	static const char *const pairs[][2] = {
+		{ "10.250.250.2", "10.250.250.3" }, { "10.250.250.2", "224.0.0.5" },
+		{ "10.250.250.2", "127.0.0.1" },    { "3d06:bad:b01::5", "fe80::1" },
+		{ "3d06:bad:b01::5", "ff02::1" },   { "192.0.2.1", "1.1.1.1" },
+		{ "2001:db8::1", "2606:4700::1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		expect(query_of(pairs[i][0], pairs[i][1]), EXPLAIN_REFUSED, "");
+}
+END_TEST
+
+/* ---- from outside ---- */
+
+static void expect_inside(const char *destination, const char *wan, const char *inside)
+{
+	expect(query_of(strchr(destination, ':') ? "2606:4700::1" : "1.1.1.1", destination),
+	       EXPLAIN_IN, wan);
+	ck_assert_str_eq(addr_str(got.inside).s, inside);
+	expect_source(destination);
+}
+
+START_TEST(each_public_address_leads_to_its_host)
+{
+	expect_inside("104.57.226.194", "att", "10.250.250.3");
+	ck_assert(got.mark == 1 && got.table == 100);
+	expect_why("over webpass, the same host is 136.25.91.243");
+	expect_inside("136.25.91.242", "webpass", "10.250.250.2");
+	expect_inside("2600:1700:2f71:c80::1", "att", "3d06:bad:b01:fe::2");
+	expect_inside("2604:5500:c271:be0f::7", "webpass", "3d06:bad:b01:f::7");
+	expect(query_of("2606:4700::1", "2001:506:72f7:108c::1"), EXPLAIN_TO_ROUTER, "att");
+	scene.config.wans[ATT].hairpin6 = true;
+	expect_inside("2001:506:72f7:108c::1", "att", "3d06:bad:b01:fe::2");
+}
+END_TEST
+
+START_TEST(what_comes_in_has_no_other_wan)
+{
+	struct flow_query query = query_of("1.1.1.1", "104.57.226.194");
+	_cleanup_(explanation_done) struct explanation without = {};
+
+	expect(query, EXPLAIN_IN, "att");
+	ck_assert_int_eq(explain_without(&scene.site, &query, ATT, &without), 0);
+	ck_assert_uint_eq(without.n_ways, 0);
+	scene_cut(&scene, ATT);
+	expect(query, EXPLAIN_REFUSED, "");
+	expect_why("no carrier");
+}
+END_TEST
+
+START_TEST(nothing_comes_in_while_the_inside_is_not_there)
+{
+	scene.site.facts.lan.carrier = false;
+	expect(query_of("1.1.1.1", "104.57.226.194"), EXPLAIN_REFUSED, "");
+	scene.site.facts.lan.carrier = true;
+	scene.site.facts.router6_linklocal = (struct addr){};
+	expect(query_of("2606:4700::1", "2600:1700:2f71:c80::7"), EXPLAIN_REFUSED, "");
+	expect(query_of("2606:4700::1", "2600:1700:2f71:c80::1"), EXPLAIN_IN, "att");
+}
+END_TEST
+
+START_TEST(forged_sources_come_in_nowhere)
+{
+	static const char *const sources[] = { "10.1.2.3", "192.168.1.1", "100.64.0.1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		expect(query_of(sources[i], "104.57.226.194"), EXPLAIN_REFUSED, "");
+		expect_why("forged");
+	}
+	expect(query_of("fd00::1", "2600:1700:2f71:c80::1"), EXPLAIN_REFUSED, "");
+	/* Behind a modem, such sources are there. */
+	scene.site.facts.wans[ATT].gateway[IPV4].via = an_addr("192.168.1.254");
+	expect(query_of("10.1.2.3", "104.57.226.194"), EXPLAIN_IN, "att");
+}
+END_TEST
+
+/* ---- the router's own ---- */
+
+START_TEST(routers_own_packets_leave_by_the_wan_of_their_address)
+{
+	expect(query_of("136.25.91.242", "1.1.1.1"), EXPLAIN_OWN, "webpass");
+	ck_assert(got.mark == 0 && got.table == 200);
+	expect(query_of("0.0.0.0", "1.1.1.1"), EXPLAIN_OWN, "att");
+	ck_assert_uint_eq(got.table, 254);
+	expect_source("104.57.226.193");
+	expect(query_of("::", "2606:4700::1"), EXPLAIN_OWN, "att");
+	expect_source("2600:1700:2f71:c80::1");
+	expect(query_of("0.0.0.0", "136.25.91.241"), EXPLAIN_OWN, "webpass");
+	expect(query_of("0.0.0.0", "10.250.250.2"), EXPLAIN_NO_WAN, "");
+	/* With an address that is on no WAN, they would leak. */
+	expect(query_of("10.250.250.1", "1.1.1.1"), EXPLAIN_REFUSED, "");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("explain");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, hash_is_the_kernels);
+	tcase_add_test(tcase, flow_draws_the_kernels_number);
+	tcase_add_test(tcase, what_is_not_known_leaves_the_number_open);
+	tcase_add_test(tcase, flow_goes_to_the_wan_that_has_its_number);
+	tcase_add_test(tcase, flow_without_ports_may_get_any_wan_by_its_share);
+	tcase_add_test(tcase, flow_on_a_wan_that_is_down_goes_to_another);
+	tcase_add_test(tcase, source_that_only_some_wans_translate_has_only_those);
+	tcase_add_test(tcase, source_that_no_wan_translates_is_refused);
+	tcase_add_test(tcase, no_way_for_what_a_router_does_not_forward);
+	tcase_add_test(tcase, each_public_address_leads_to_its_host);
+	tcase_add_test(tcase, what_comes_in_has_no_other_wan);
+	tcase_add_test(tcase, nothing_comes_in_while_the_inside_is_not_there);
+	tcase_add_test(tcase, forged_sources_come_in_nowhere);
+	tcase_add_test(tcase, routers_own_packets_leave_by_the_wan_of_their_address);
+	return run_case(tcase, "explain");
+}
