@@ -18,6 +18,13 @@ _mwan_wans()
 	sed -n '/^\[/h; /^interface[[:blank:]]*=/{G;s/^[^=]*=[[:blank:]]*\([^[:blank:];]*\).*\n\[wan[[:blank:]].*/\1/p}' "$(_mwan_config)"
 }
 
+# The addresses inside that have a line of their own.
+_mwan_inside()
+{
+	sed -n '/^\[/h; /=/{G;s/^\([0-9.]*\)[[:blank:]]*=.*\n\[map4\].*/\1/p
+		s/^router6[[:blank:]]*=[[:blank:]]*\([^[:blank:];]*\).*/\1/p}' "$(_mwan_config)"
+}
+
 # The current trace, the one kept on disk, and those that something was logged under.
 _mwan_traces()
 {
@@ -30,6 +37,8 @@ _mwan_values()
 {
 	case $1:$2:$3 in
 	update-npt:1:*) _mwan_wans ;;
+	update-routes:1:*' --explain '*) _mwan_inside ;;
+	update-routes:3:*' --explain '*) printf '%s\n' tcp udp icmp esp ah gre sctp dccp udplite ;;
 	mwan-trace:1:*) printf '%s\n' new show ;;
 	mwan-trace:2:*' new '*) printf '%s\n' boot deploy ;;
 	mwan-trace:2:*' show '*) _mwan_traces ;;

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Flows that the kernel knows.
+// Reads each flow of the table, and keeps those that are asked for.
+
+#include "kernel/known_flows.h"
+
+#include "kernel/conntrack.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netlink/attr.h>
+#include <string.h>
+
+struct known_flows_search {
+	const struct flow_query *query;
+	struct known_flows found;
+};
+
+static uint16_t read_port(struct nlattr *const tb[], int type)
+{
+	return tb[type] ? ntohs(nla_get_u16(tb[type])) : 0;
+}
+
+static void read_addresses(struct nlattr *attr, struct flow_tuple *ret)
+{
+	struct nlattr *tb[CTA_IP_MAX + 1];
+
+	if (!attr || nla_parse_nested(tb, CTA_IP_MAX, attr, NULL) < 0)
+		return;
+	if (tb[CTA_IP_V4_SRC]) {
+		ret->source = netlink_addr(tb[CTA_IP_V4_SRC], AF_INET);
+		ret->destination = netlink_addr(tb[CTA_IP_V4_DST], AF_INET);
+	} else {
+		ret->source = netlink_addr(tb[CTA_IP_V6_SRC], AF_INET6);
+		ret->destination = netlink_addr(tb[CTA_IP_V6_DST], AF_INET6);
+	}
+}
+
+static void read_protocol(struct nlattr *attr, struct flow_tuple *ret)
+{
+	struct nlattr *tb[CTA_PROTO_MAX + 1];
+
+	if (!attr || nla_parse_nested(tb, CTA_PROTO_MAX, attr, NULL) < 0)
+		return;
+	ret->protocol = tb[CTA_PROTO_NUM] ? nla_get_u8(tb[CTA_PROTO_NUM]) : 0;
+	ret->dport = read_port(tb, CTA_PROTO_DST_PORT);
+	if (tb[CTA_PROTO_ICMP_ID])
+		ret->sport = read_port(tb, CTA_PROTO_ICMP_ID);
+	else if (tb[CTA_PROTO_ICMPV6_ID])
+		ret->sport = read_port(tb, CTA_PROTO_ICMPV6_ID);
+	else
+		ret->sport = read_port(tb, CTA_PROTO_SRC_PORT);
+}
+
+static struct flow_tuple read_tuple(struct nlattr *attr)
+{
+	struct nlattr *tb[CTA_TUPLE_MAX + 1];
+	struct flow_tuple tuple = {};
+
+	if (attr && nla_parse_nested(tb, CTA_TUPLE_MAX, attr, NULL) == 0) {
+		read_addresses(tb[CTA_TUPLE_IP], &tuple);
+		read_protocol(tb[CTA_TUPLE_PROTO], &tuple);
+	}
+	return tuple;
+}
+
+static uint64_t read_begin(struct nlattr *attr)
+{
+	struct nlattr *tb[CTA_TIMESTAMP_MAX + 1];
+
+	if (!attr || nla_parse_nested(tb, CTA_TIMESTAMP_MAX, attr, NULL) < 0 ||
+	    !tb[CTA_TIMESTAMP_START])
+		return 0;
+	return be64toh(nla_get_u64(tb[CTA_TIMESTAMP_START]));
+}
+
+static uint32_t read_number(struct nlattr *const tb[], int type)
+{
+	return tb[type] ? ntohl(nla_get_u32(tb[type])) : 0;
+}
+
+static bool is_asked_for(const struct flow_query *query, const struct flow_tuple *tuple)
+{
+	const struct flow *flow = &query->flow;
+
+	return addr_cmp(tuple->source, flow->source) == 0 &&
+	       addr_cmp(tuple->destination, flow->destination) == 0 &&
+	       (!query->has_protocol || tuple->protocol == flow->protocol) &&
+	       (!query->has_sport || tuple->sport == flow->sport) &&
+	       (!query->has_dport || tuple->dport == flow->dport);
+}
+
+static int on_flow(struct nlmsghdr *message, void *arg)
+{
+	struct nlattr *tb[CTA_MAX + 1];
+	struct known_flows_search *search = arg;
+	struct known_flow flow = {};
+
+	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
+		return 0;
+	flow.there = read_tuple(tb[CTA_TUPLE_ORIG]);
+	flow.back = read_tuple(tb[CTA_TUPLE_REPLY]);
+	if (!is_asked_for(search->query, &flow.there) && !is_asked_for(search->query, &flow.back))
+		return 0;
+	flow.mark = read_number(tb, CTA_MARK);
+	flow.timeout_s = read_number(tb, CTA_TIMEOUT);
+	flow.answered = read_number(tb, CTA_STATUS) & IPS_SEEN_REPLY;
+	flow.zone = read_port(tb, CTA_ZONE);
+	flow.begin_ns = read_begin(tb[CTA_TIMESTAMP]);
+	return APPEND(search->found.v, search->found.n, flow);
+}
+
+int known_flows_find(struct nl_sock *nfnl, const struct flow_query *query, struct known_flows *ret,
+		     struct fault *fault)
+{
+	struct known_flows_search search = { .query = query };
+	int r = conntrack_dump(nfnl, on_flow, &search);
+
+	if (r < 0) {
+		known_flows_done(&search.found);
+		return fault_set(fault, r, "conntrack: %s", strerror(-r));
+	}
+	*ret = search.found;
+	return 0;
+}
+
+struct addr known_flow_outside(const struct known_flow *flow)
+{
+	/* From outside, the first packet has it as its destination. */
+	if (addr_cmp(flow->there.destination, flow->back.source) != 0)
+		return flow->there.destination;
+	return flow->back.destination;
+}
