@@ -4,6 +4,7 @@
 
 #include "base/flow.h"
 #include "base/parse.h"
+#include "base/protocol.h"
 #include "config/source.h"
 
 #include <errno.h>
@@ -62,32 +63,20 @@ static int add_numbers(const struct key *key, void *base, unsigned first, unsign
 
 int set_rule_protocols(const struct key *key, char *text, void *base, struct fault *why)
 {
-	static const char *const names[] = { "icmp", "tcp",  "udp",  "esp",	"ah",
-					     "gre",  "sctp", "dccp", "udplite", NULL };
-	static const uint8_t numbers[] = { IPPROTO_ICMP, IPPROTO_TCP,  IPPROTO_UDP,
-					   IPPROTO_ESP,	 IPPROTO_AH,   IPPROTO_GRE,
-					   IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_UDPLITE };
 	int r = 0;
 
 	for (char *item; r == 0 && (item = parse_item(&text, SEPARATORS));) {
-		unsigned i, number;
+		struct quoted shown = quote(item);
 
-		if (parse_count(item, 0, 255, &number) == 0) {
-			r = add_numbers(key, base, number, number);
-			continue;
+		for (enum family family = 0; family < N_FAMILIES && r == 0; family++) {
+			uint8_t number;
+
+			if (protocol_parse(item, family, &number) < 0)
+				return fault_set(why, -EINVAL, "%s is not %s", shown.s,
+						 key->expected);
+			r = ranges_add(ranges_of(key, base, family),
+				       range_of_numbers(number, number));
 		}
-		if (parse_word(item, names, &i) < 0)
-			return fault_set(why, -EINVAL, "%s is not %s", quote(item).s,
-					 key->expected);
-		if (i > 0) {
-			r = add_numbers(key, base, numbers[i], numbers[i]);
-			continue;
-		}
-		r = ranges_add(ranges_of(key, base, IPV4),
-			       range_of_numbers(IPPROTO_ICMP, IPPROTO_ICMP));
-		if (r == 0)
-			r = ranges_add(ranges_of(key, base, IPV6),
-				       range_of_numbers(IPPROTO_ICMPV6, IPPROTO_ICMPV6));
 	}
 	return r;
 }
