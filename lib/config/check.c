@@ -40,14 +40,52 @@ static int check_complete(const struct config_source *source)
 	return 0;
 }
 
-int check_lan(struct config_source *source)
+/* With hosts on the link itself, there is no router that these keys could be about. */
+static int check_no_router(const struct config_source *source, const struct section *lan)
 {
-	const struct section *lan = config_section(source, &section_lan, 0);
-	struct prefix prefix4 = source->config.lan.prefix4;
-	struct addr router4 = source->config.lan.router4, router6 = source->config.lan.router6;
-	const char *const need_prefix6[] = { "router6", "router6_linklocal" };
-	const struct addr given[] = { router6, source->config.lan.router6_linklocal };
+	const struct config *config = &source->config;
 
+	if (config->lan.inside4.n > 0)
+		return config_mistake(source, lan, "inside4",
+				      "networks behind router4 need one, but router4 is none");
+	if (config->lan.router6.family)
+		return config_mistake(source, lan, "router6",
+				      "it has no effect with router4 = none: the edge addresses "
+				      "are this router's own");
+	if (config->lan.router6_linklocal.family)
+		return config_mistake(source, lan, "router6_linklocal",
+				      "it has no effect with router4 = none: prefix6 is on the "
+				      "link itself");
+	return 0;
+}
+
+static int check_inside4(const struct config_source *source, const struct section *lan)
+{
+	const struct config *config = &source->config;
+
+	for (size_t i = 1; i < config_n_inside4(config); i++) {
+		struct prefix prefix = config_inside4(config, i);
+
+		for (size_t other = 0; other < i; other++) {
+			struct prefix before = config_inside4(config, other);
+
+			if (prefix_overlaps(before, prefix))
+				return config_mistake(source, lan, "inside4", "%s overlaps %s%s",
+						      prefix_str(prefix).s,
+						      other == 0 ? "prefix4, " : "",
+						      prefix_str(before).s);
+		}
+	}
+	return 0;
+}
+
+static int check_router4(const struct config_source *source, const struct section *lan)
+{
+	struct prefix prefix4 = source->config.lan.prefix4;
+	struct addr router4 = source->config.lan.router4;
+
+	if (!router4.family)
+		return check_no_router(source, lan);
 	if (!prefix_contains(prefix4, router4))
 		return config_mistake(source, lan, "router4", "%s is not in prefix4, %s",
 				      addr_str(router4).s, prefix_str(prefix4).s);
@@ -56,7 +94,19 @@ int check_lan(struct config_source *source)
 			source, lan, "router4",
 			"%s is the first or last address of prefix4, %s: no host can have it",
 			addr_str(router4).s, prefix_str(prefix4).s);
+	return check_inside4(source, lan);
+}
 
+int check_lan(struct config_source *source)
+{
+	const struct section *lan = config_section(source, &section_lan, 0);
+	struct addr router6 = source->config.lan.router6;
+	const char *const need_prefix6[] = { "router6", "router6_linklocal" };
+	const struct addr given[] = { router6, source->config.lan.router6_linklocal };
+	int r = check_router4(source, lan);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
 		if (given[i].family != AF_UNSPEC && source->config.lan.prefix6.len == 0)
 			return config_mistake(source, lan, need_prefix6[i],
@@ -72,6 +122,8 @@ static int check_wan_translation(const struct config_source *source, const struc
 				 const struct section *section)
 {
 	struct prefix inside = source->config.lan.prefix6;
+	struct addr gateway4 = wan->gateway[IPV4];
+	struct prefix inside4 = config_inside_of(&source->config, gateway4);
 
 	if (wan->masquerade4 && wan->onlink4)
 		return config_mistake(source, section, "public4",
@@ -79,11 +131,13 @@ static int check_wan_translation(const struct config_source *source, const struc
 	if (wan->gateway_mode[IPV4] == GATEWAY_NONE && wan->gateway_mode[IPV6] == GATEWAY_NONE)
 		return config_mistake(source, section, "gateway6",
 				      "gateway4 and gateway6 are none: the WAN carries nothing");
-	if (prefix_contains(source->config.lan.prefix4, wan->gateway[IPV4]))
-		return config_mistake(source, section, "gateway4",
-				      "%s is on the LAN side: it is in prefix4 of [lan], %s",
-				      addr_str(wan->gateway[IPV4]).s,
-				      prefix_str(source->config.lan.prefix4).s);
+	if (inside4.len > 0)
+		return config_mistake(
+			source, section, "gateway4",
+			"%s is on the LAN side: it is in %s of [lan], %s", addr_str(gateway4).s,
+			prefix_cmp(inside4, source->config.lan.prefix4) == 0 ? "prefix4"
+									     : "inside4",
+			prefix_str(inside4).s);
 	if (wan->hairpin6 && !source->config.lan.router6.family)
 		return config_mistake(source, section, "hairpin6",
 				      "it needs router6 in [lan], where it sends the addresses");

@@ -6,6 +6,42 @@
 
 #include <string.h>
 
+size_t config_n_inside4(const struct config *config)
+{
+	return 1 + config->lan.inside4.n;
+}
+
+struct prefix config_inside4(const struct config *config, size_t i)
+{
+	return i == 0 ? config->lan.prefix4 : config->lan.inside4.v[i - 1];
+}
+
+struct prefix config_inside_of(const struct config *config, struct addr addr)
+{
+	for (size_t i = 0; i < config_n_inside4(config); i++)
+		if (prefix_contains(config_inside4(config, i), addr))
+			return config_inside4(config, i);
+	if (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr))
+		return config->lan.prefix6;
+	if (addr.family && addr_cmp(config->lan.router6, addr) == 0)
+		return prefix_host(addr);
+	return (struct prefix){};
+}
+
+bool config_overlaps_inside(const struct config *config, struct prefix prefix)
+{
+	for (size_t i = 0; i < config_n_inside4(config); i++)
+		if (prefix_overlaps(prefix, config_inside4(config, i)))
+			return true;
+	return (config->lan.prefix6.len > 0 && prefix_overlaps(prefix, config->lan.prefix6)) ||
+	       (config->lan.router6.family && prefix_contains(prefix, config->lan.router6));
+}
+
+bool config_has_router6(const struct config *config)
+{
+	return config->lan.prefix6.len > 0 && config->lan.router4.family;
+}
+
 bool config_has_family(const struct config *config, size_t wan, enum family family)
 {
 	return config->wans[wan].gateway_mode[family] != GATEWAY_NONE &&

@@ -56,6 +56,11 @@ struct health_conf {
 	uint64_t max_rtt_us; /* 0: not judged */
 };
 
+struct prefix_list {
+	struct prefix *v; /* owned */
+	size_t n;
+};
+
 struct wan_conf {
 	char name[32];
 	char interface[IFNAMSIZ];
@@ -120,8 +125,9 @@ struct config {
 
 	struct {
 		char interface[IFNAMSIZ];
-		struct prefix prefix4; /* a network */
-		struct addr router4;
+		struct prefix prefix4;	       /* a network */
+		struct addr router4;	       /* AF_UNSPEC: none, the hosts are on the link */
+		struct prefix_list inside4;    /* networks behind router4, apart from prefix4 */
 		struct prefix prefix6;	       /* a network; len 0: no IPv6 */
 		struct addr router6;	       /* AF_UNSPEC: none */
 		struct addr router6_linklocal; /* AF_UNSPEC: auto */
@@ -146,6 +152,17 @@ struct config {
 
 	char *notify_command; /* owned; NULL: none */
 };
+
+/* The IPv4 networks of the inside: prefix4, then those of inside4. */
+size_t config_n_inside4(const struct config *config);
+struct prefix config_inside4(const struct config *config, size_t i);
+/* The network of the inside that has the address: one of those, prefix6, or router6. len 0: none.
+ */
+struct prefix config_inside_of(const struct config *config, struct addr addr);
+/* True when the prefix and the inside share an address. */
+bool config_overlaps_inside(const struct config *config, struct prefix prefix);
+/* True when a router inside is the way to prefix6, by its link-local address. */
+bool config_has_router6(const struct config *config);
 
 /* True when the WAN is to carry the family. */
 bool config_has_family(const struct config *config, size_t wan, enum family family);

@@ -67,14 +67,16 @@ static const struct key lan_keys[] = {
 	{ "interface", set_interface, CONFIG(lan.interface), NULL, INTERFACE },
 	{ "prefix4", set_network, CONFIG(lan.prefix4), NULL,
 	  "an IPv4 prefix, e.g. 10.250.250.0/29", 8, 30, .family = IPV4 },
-	{ "router4", set_host, CONFIG(lan.router4), NULL,
-	  "an IPv4 address that a host can have", .family = IPV4 },
+	{ "router4", set_router4, CONFIG(lan.router4), NULL,
+	  "none or an IPv4 address that a host can have", .family = IPV4 },
 	{ "prefix6", set_network, CONFIG(lan.prefix6), "",
 	  "an IPv6 prefix, e.g. 3d06:bad:b01::/60", 16, 64, .family = IPV6 },
 	{ "router6", set_host, CONFIG(lan.router6), "",
 	  "an IPv6 address that a host can have", .family = IPV6 },
 	{ "router6_linklocal", set_linklocal, CONFIG(lan.router6_linklocal), "auto",
 	  "auto or an address in fe80::/10" },
+	{ "inside4", set_networks, CONFIG(lan.inside4), "",
+	  "an IPv4 prefix, e.g. 10.20.0.0/16", 8, 32, .family = IPV4 },
 };
 
 static const struct key balance_keys[] = {
@@ -163,6 +165,11 @@ static void done_health(void *base)
 	}
 }
 
+static void done_lan(void *base)
+{
+	free(((struct config *)base)->lan.inside4.v);
+}
+
 static void done_notify(void *base)
 {
 	free(((struct config *)base)->notify_command);
@@ -171,6 +178,7 @@ static void done_notify(void *base)
 const struct section_kind section_mwan = { .name = "mwan", KEYS(mwan_keys) };
 const struct section_kind section_lan = {
 	.name = "lan", KEYS(lan_keys), .required = true, .check = check_lan,
+	.done = done_lan,
 };
 const struct section_kind section_balance = { .name = "balance", KEYS(balance_keys) };
 const struct section_kind section_health = {

@@ -60,10 +60,11 @@ static int check_inside(const struct config_source *source, const struct map4_li
 {
 	struct prefix lan = source->config.lan.prefix4;
 
-	if (!prefix_contains(lan, line->inside))
-		return MISTAKE(source, line, "it is not in prefix4 of [lan], %s",
-			       prefix_str(lan).s);
-	if (!prefix_has_host(lan, line->inside))
+	if (config_inside_of(&source->config, line->inside).len == 0)
+		return MISTAKE(source, line, "it is not in prefix4 of [lan], %s%s",
+			       prefix_str(lan).s,
+			       source->config.lan.inside4.n > 0 ? ", or inside4" : "");
+	if (prefix_contains(lan, line->inside) && !prefix_has_host(lan, line->inside))
 		return MISTAKE(source, line,
 			       "it is the first or last address of prefix4 of [lan], %s: "
 			       "no host can have it",
@@ -99,6 +100,7 @@ static int resolve_item(const struct config_source *source, const struct map4_li
 	const struct wan_conf *wan = config->wans;
 	struct addr_text text = addr_str(item->public);
 	size_t i = config_find_wan(config, item->wan);
+	struct prefix inside;
 
 	if (i == config->n_wans)
 		return MISTAKE(source, line, "there is no WAN with the name %s",
@@ -110,9 +112,11 @@ static int resolve_item(const struct config_source *source, const struct map4_li
 	if (public[i].family != AF_UNSPEC)
 		return MISTAKE(source, line, "it has two addresses on %s, %s and %s", wan->name,
 			       addr_str(public[i]).s, text.s);
-	if (prefix_contains(config->lan.prefix4, item->public))
-		return MISTAKE(source, line, "the public address %s is in prefix4 of [lan], %s",
-			       text.s, prefix_str(config->lan.prefix4).s);
+	inside = config_inside_of(config, item->public);
+	if (inside.len > 0)
+		return MISTAKE(source, line, "the public address %s is in %s of [lan], %s", text.s,
+			       prefix_cmp(inside, config->lan.prefix4) == 0 ? "prefix4" : "inside4",
+			       prefix_str(inside).s);
 	if (addr_cmp(item->public, wan->gateway[IPV4]) == 0)
 		return MISTAKE(source, line, "%s is already gateway4 of [wan %s]", text.s,
 			       wan->name);

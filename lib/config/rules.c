@@ -17,12 +17,15 @@ static const char *const source_keys[] = { "source", "destination" };
 /* Where flows from inside come from, of each family. */
 static int find_inside(const struct config *config, struct ranges inside[N_FAMILIES])
 {
-	int r = ranges_add(&inside[IPV4], range_of_prefix(config->lan.prefix4));
+	int r = 0;
 
+	for (size_t i = 0; i < config_n_inside4(config) && r == 0; i++)
+		r = ranges_add(&inside[IPV4], range_of_prefix(config_inside4(config, i)));
 	if (r == 0 && config->lan.prefix6.len > 0)
 		r = ranges_add(&inside[IPV6], range_of_prefix(config->lan.prefix6));
 	if (r == 0 && config->lan.router6.family)
 		r = ranges_add(&inside[IPV6], range_of_prefix(prefix_host(config->lan.router6)));
+	ranges_sort(&inside[IPV4]);
 	ranges_sort(&inside[IPV6]);
 	return r;
 }

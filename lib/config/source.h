@@ -157,7 +157,8 @@ int key_set(const struct key *key, const char *text, void *base, struct fault *w
 
 /* In values.c. */
 key_setter set_count, set_table, set_switch, set_word, set_duration, set_loss, set_interface,
-	set_host, set_linklocal, set_network, set_wan_prefix, set_gateway, set_command;
+	set_host, set_router4, set_linklocal, set_network, set_networks, set_wan_prefix,
+	set_gateway, set_command;
 /* In targets.c. */
 key_setter set_targets;
 

@@ -84,6 +84,16 @@ int set_host(const struct key *key, char *text, void *base, struct fault *why)
 	return 0;
 }
 
+int set_router4(const struct key *key, char *text, void *base, struct fault *why)
+{
+	struct addr *addr = member(key, base);
+
+	if (strcmp(text, "none") != 0)
+		return set_host(key, text, base, why);
+	*addr = (struct addr){};
+	return 0;
+}
+
 int set_linklocal(const struct key *key, char *text, void *base, struct fault *why)
 {
 	struct addr *addr = member(key, base);
@@ -123,6 +133,23 @@ int set_network(const struct key *key, char *text, void *base, struct fault *why
 	if (*text)
 		return parse_network(key, text, prefix, why);
 	*prefix = (struct prefix){};
+	return 0;
+}
+
+int set_networks(const struct key *key, char *text, void *base, struct fault *why)
+{
+	struct prefix_list *list = member(key, base);
+
+	for (char *item; (item = parse_item(&text, ", \t\n"));) {
+		struct prefix prefix;
+
+		if (parse_network(key, item, &prefix, why) < 0)
+			return *why->text ? -EINVAL
+					  : fault_set(why, -EINVAL, "%s is not %s", quote(item).s,
+						      key->expected);
+		if (APPEND(list->v, list->n, prefix) < 0)
+			return -ENOMEM;
+	}
 	return 0;
 }
 

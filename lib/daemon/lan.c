@@ -63,7 +63,7 @@ void daemon_judge_lan(struct daemon *d, const struct facts *before)
 		d->lan.router6 = PRESENCE_MISSED;
 
 	facts->router4 = d->lan.router4;
-	facts->router6 = d->config->lan.prefix6.len > 0 ? d->lan.router6 : PRESENCE_UNKNOWN;
+	facts->router6 = config_has_router6(d->config) ? d->lan.router6 : PRESENCE_UNKNOWN;
 	if (facts->router4 == PRESENCE_MISSED || facts->router6 == PRESENCE_MISSED)
 		schedule_request_in(d->schedule, ASK_US);
 }
@@ -82,6 +82,6 @@ bool daemon_concerns_neighbour(unsigned ifindex, struct addr addr, bool there, v
 	if ((four && facts->router4 != now) || (six && facts->router6 != now))
 		return true;
 	/* Any link-local address may be that of another OPNsense. */
-	return there && config->lan.prefix6.len > 0 && !config->lan.router6_linklocal.family &&
+	return there && config_has_router6(config) && !config->lan.router6_linklocal.family &&
 	       (four || addr_is_linklocal(addr) || addr_cmp(addr, config->lan.router6) == 0);
 }

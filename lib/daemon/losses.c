@@ -36,7 +36,7 @@ static void follow_lan(struct daemon *d)
 
 	d->lan_seen |= r == 0 &&
 		       (facts->router4 == PRESENCE_SEEN || !d->config->lan.router4.family) &&
-		       (facts->router6 == PRESENCE_SEEN || d->config->lan.prefix6.len == 0);
+		       (facts->router6 == PRESENCE_SEEN || !config_has_router6(d->config));
 	if (r < 0 && (r != d->lan_lost || awaited != d->lan_awaited))
 		log_event(awaited ? LOG_INFO : LOG_WARNING,
 			  awaited ? EVENT_AWAITED : EVENT_LAN_LOST, NULL, "LAN: %s", fault.text);

@@ -23,14 +23,11 @@ void doctor_room(const char *root, struct diagnosis *diagnosis)
 static void look_at_misplaced(const struct patient *patient, const struct flow_census *census)
 {
 	enum family family = census->source.family == AF_INET6 ? IPV6 : IPV4;
-	struct prefix inside =
-		family == IPV6 ? patient->config->lan.prefix6 : patient->config->lan.prefix4;
+	struct prefix inside = config_inside_of(patient->config, census->source);
 
 	if (census->n_misplaced == 0)
 		return;
 	if (census->mark == 0) {
-		if (!prefix_contains(inside, census->source))
-			inside = prefix_host(census->source);
 		diagnosis_wrong(patient->diagnosis, "flows-unmarked",
 				"flows from inside have no WAN, or one that lost their address: "
 				"%zu, the first of %s, older than mwan's rules\n"

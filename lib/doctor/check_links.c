@@ -129,15 +129,15 @@ static void look_at_lan(const struct patient *patient)
 	const struct link_fact *lan = &patient->site->facts.lan;
 	const char *interface = config->lan.interface;
 	struct prefix own = { prefix_nth(config->lan.prefix4, 1), config->lan.prefix4.len };
+	bool router = config->lan.router4.family, found = false;
 	struct prefix router4 = {};
-	bool found = false;
 
-	if (addr_cmp(own.addr, config->lan.router4) == 0)
+	if (router && addr_cmp(own.addr, config->lan.router4) == 0)
 		own.addr = prefix_nth(config->lan.prefix4, 2);
 	for (size_t i = 0; i < lan->n_addresses; i++) {
 		struct prefix address = lan->addresses[i];
 
-		if (addr_cmp(address.addr, config->lan.router4) == 0) {
+		if (router && addr_cmp(address.addr, config->lan.router4) == 0) {
 			router4 = address;
 		} else if (!found && prefix_contains(config->lan.prefix4, address.addr)) {
 			own = address;
@@ -148,10 +148,11 @@ static void look_at_lan(const struct patient *patient)
 		diagnose_opnsenses(patient, router4, own);
 	else if (lan->link.index && !found)
 		diagnosis_wrong(about_lan(patient->diagnosis), "lan-address-missing",
-				"LAN: %s has no address of prefix4, so OPNsense has no gateway\n"
+				"LAN: %s has no address of prefix4, so %s no gateway\n"
 				"`ip address add %s dev %s`, and as `Address=` in its .network "
 				"file",
-				interface, prefix_str(own).s, interface);
+				interface, router ? "OPNsense has" : "the hosts on it have",
+				prefix_str(own).s, interface);
 }
 
 int doctor_links(struct patient *patient, struct fault *fault)

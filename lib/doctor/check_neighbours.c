@@ -74,7 +74,7 @@ static int look_at_gateways(const struct patient *patient, size_t *answering, st
 	return r;
 }
 
-/* The addresses that OPNsense has to have for [map4]. */
+/* The addresses on the link that somebody has to have for [map4]. */
 static void look_at_map4(const struct patient *patient, const struct sought *inside, size_t n)
 {
 	const struct sought *first = NULL;
@@ -88,43 +88,69 @@ static void look_at_map4(const struct patient *patient, const struct sought *ins
 	diagnosis_note(
 		about_lan(patient->diagnosis), "map4-silent",
 		"nobody answers for %s%s on %s: what comes in for %s public addresses is lost\n"
-		"OPNsense, Interfaces, Virtual IPs: add them as IP Alias; or take them out of "
-		"[map4]",
+		"%s; or take them out of [map4]",
 		addr_str(first->addr).s, silent > 1 ? " and others of [map4]" : "",
-		first->interface, silent > 1 ? "their" : "its");
+		first->interface, silent > 1 ? "their" : "its",
+		patient->config->lan.router4.family
+			? "OPNsense, Interfaces, Virtual IPs: add them as IP Alias"
+			: "start the hosts that should have them");
+}
+
+static void diagnose_router4(const struct patient *patient)
+{
+	const struct config *config = patient->config;
+	struct addr_text router4 = addr_str(config->lan.router4);
+
+	diagnosis_wrong(about_lan(patient->diagnosis), "router4-silent",
+			"nobody answers for router4, %s, on %s: OPNsense is off, or has another "
+			"address\n"
+			"OPNsense, Interfaces, the one that leads here: IPv4 address %s/%u, and %s "
+			"connected to it",
+			router4.s, config->lan.interface, router4.s, config->lan.prefix4.len,
+			config->lan.interface);
+}
+
+/* Of router4, if there is one, and the hosts of [map4] on the link. Returns how many. */
+static size_t list_inside(const struct patient *patient, struct sought *ret)
+{
+	const struct config *config = patient->config;
+	struct sought sought = {
+		.addr = config->lan.router4,
+		.interface = config->lan.interface,
+		.ifindex = patient->site->facts.lan.link.index,
+	};
+	size_t n = 0;
+
+	if (sought.addr.family)
+		ret[n++] = sought;
+	for (size_t i = 0; i < config->n_map4; i++) {
+		sought.addr = config->map4[i].inside;
+		if (prefix_contains(config->lan.prefix4, sought.addr))
+			ret[n++] = sought;
+	}
+	return n;
 }
 
 static int look_at_lan(const struct patient *patient, struct fault *fault)
 {
 	const struct config *config = patient->config;
 	_cleanup_(freep) struct sought *inside = calloc(config->n_map4 + 1, sizeof(*inside));
-	struct addr_text router4 = addr_str(config->lan.router4);
+	size_t n, router = config->lan.router4.family ? 1 : 0;
 	int r;
 
 	if (!inside)
 		return -ENOMEM;
 	if (!is_up(&patient->site->facts.lan))
 		return 0;
-	for (size_t i = 0; i <= config->n_map4; i++)
-		inside[i] = (struct sought){
-			.addr = i == 0 ? config->lan.router4 : config->map4[i - 1].inside,
-			.interface = config->lan.interface,
-			.ifindex = patient->site->facts.lan.link.index,
-		};
-	r = neighbours_seek(patient->kernel.sk, inside, config->n_map4 + 1, fault);
+	n = list_inside(patient, inside);
+	r = neighbours_seek(patient->kernel.sk, inside, n, fault);
 	if (r < 0)
 		return r;
 	/* If nobody at all answers on the link, one finding is enough. */
-	if (inside[0].answers)
-		look_at_map4(patient, inside + 1, config->n_map4);
+	if (router && !inside[0].answers)
+		diagnose_router4(patient);
 	else
-		diagnosis_wrong(about_lan(patient->diagnosis), "router4-silent",
-				"nobody answers for router4, %s, on %s: OPNsense is off, or has "
-				"another address\n"
-				"OPNsense, Interfaces, the one that leads here: IPv4 address "
-				"%s/%u, and %s connected to it",
-				router4.s, config->lan.interface, router4.s,
-				config->lan.prefix4.len, config->lan.interface);
+		look_at_map4(patient, inside + router, n - router);
 	return 0;
 }
 
@@ -138,6 +164,9 @@ int doctor_neighbours(struct patient *patient, struct fault *fault)
 		r = look_at_lan(patient, fault);
 	if (r == 0)
 		diagnosis_good(patient->diagnosis, "%zu gateways answer%s", answering,
-			       is_up(&patient->site->facts.lan) ? ", and OPNsense" : "");
+			       is_up(&patient->site->facts.lan) &&
+					       patient->config->lan.router4.family
+				       ? ", and OPNsense"
+				       : "");
 	return r;
 }

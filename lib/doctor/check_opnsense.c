@@ -117,7 +117,7 @@ int doctor_opnsense(struct patient *patient, struct fault *fault)
 	/* If nftables has stopped the look, it has not come to OPNsense's address. */
 	if (!patient->outcome.planned && !linklocal.family)
 		return 0;
-	if (patient->config->lan.prefix6.len == 0 || !link->link.index || !link->up ||
+	if (!config_has_router6(patient->config) || !link->link.index || !link->up ||
 	    !link->carrier)
 		return 0;
 	r = ask(patient, &neighbours, fault);

@@ -4,6 +4,7 @@
 
 #include "doctor/check.h"
 
+#include "base/fileio.h"
 #include "base/parse.h"
 #include "kernel/nft.h"
 
@@ -57,9 +58,8 @@ static bool is_mapped(const struct config *config, struct addr source)
 /* Known, and refused while no WAN carries it: another check says why. */
 static bool is_known(const struct config *config, struct addr source)
 {
-	return addr_cmp(source, config->lan.router6) == 0 ||
-	       prefix_contains(config->lan.prefix6, source) ||
-	       (prefix_contains(config->lan.prefix4, source) && is_mapped(config, source));
+	return config_inside_of(config, source).len > 0 &&
+	       (source.family == AF_INET6 || is_mapped(config, source));
 }
 
 /* elements = { 192.168.1.45 counter packets 3 bytes 252 timeout 1m expires 59s, … } */
@@ -85,37 +85,96 @@ static int read_elements(const struct config *config, char *listing, struct refu
 	return r;
 }
 
-static void diagnose(const struct patient *patient, const struct refused *one)
+/* 192.168.1.0/24, 192.168.1.45 and others */
+static void write_who(const struct refused *one, FILE *f)
 {
-	const struct config *config = patient->config;
-	struct addr_text first = addr_str(one->first);
-	struct prefix_text lan4 = prefix_str(config->lan.prefix4);
-	const char *others = one->hosts > 1 ? " and others" : "";
+	fprintf(f, "%s, %s%s", prefix_str(one->network).s, addr_str(one->first).s,
+		one->hosts > 1 ? " and others" : "");
+}
 
-	if (one->first.family == AF_INET6)
-		diagnosis_wrong(about_lan(patient->diagnosis), "refused-source",
-				"LAN: what comes from %s, %s%s, is refused: mwan.conf knows only "
-				"prefix6, %s, inside\n"
-				"at router6, give that network addresses of prefix6, or translate "
-				"it to some",
-				prefix_str(one->network).s, first.s, others,
-				config->lan.prefix6.len > 0 ? prefix_str(config->lan.prefix6).s
-							    : "which is not set");
-	else if (prefix_contains(config->lan.prefix4, one->first))
-		diagnosis_wrong(about_lan(patient->diagnosis), "refused-unmapped",
-				"LAN: what comes from %s%s is refused: it is in no row of [map4], "
-				"and no WAN masquerades\n"
-				"a row for it in [map4], with a public address of each WAN; or "
-				"`nat4 = masquerade` in a [wan]; then `update-routes`",
-				first.s, others);
+static void write_known4(const struct config *config, FILE *f)
+{
+	fprintf(f, "prefix4, %s,", prefix_str(config->lan.prefix4).s);
+	for (size_t i = 0; i < config->lan.inside4.n; i++)
+		fprintf(f, "%s%s%s", i == 0 ? " and inside4, " : " ",
+			prefix_str(config->lan.inside4.v[i]).s, ",");
+}
+
+/* The line of mwan.conf that makes the network known. */
+static void write_inside4(const struct config *config, struct prefix network, FILE *f)
+{
+	fputs("`inside4 = ", f);
+	for (size_t i = 0; i < config->lan.inside4.n; i++)
+		fprintf(f, "%s, ", prefix_str(config->lan.inside4.v[i]).s);
+	fprintf(f, "%s`", prefix_str(network).s);
+}
+
+static void advise4(const struct config *config, const struct refused *one, FILE *f)
+{
+	if (!config->lan.router4.family) {
+		fprintf(f, "give these hosts addresses of %s, or correct prefix4",
+			prefix_str(config->lan.prefix4).s);
+		return;
+	}
+	fputs("if router4 leads there, ", f);
+	write_inside4(config, one->network, f);
+	fprintf(f,
+		" in [lan]%s, then `update-routes`; else, at router4 (OPNsense: Firewall, NAT, "
+		"Outbound), translate %s to an address in %s",
+		config_any_wan(config, wan_masquerades4) ? "" : " and a row for it in [map4]",
+		prefix_str(one->network).s, prefix_str(config->lan.prefix4).s);
+}
+
+static void write_source(const struct config *config, const struct refused *one, FILE *f)
+{
+	bool six = one->first.family == AF_INET6;
+
+	fputs("LAN: what comes from ", f);
+	write_who(one, f);
+	fputs(", is refused: mwan.conf knows only ", f);
+	if (!six)
+		write_known4(config, f);
 	else
-		diagnosis_wrong(about_lan(patient->diagnosis), "refused-source",
-				"LAN: what comes from %s, %s%s, is refused: mwan.conf knows only "
-				"prefix4, %s, inside\n"
-				"at router4 (OPNsense: Firewall, NAT, Outbound), translate %s to "
-				"an address in %s",
-				prefix_str(one->network).s, first.s, others, lan4.s,
-				prefix_str(one->network).s, lan4.s);
+		fprintf(f, "prefix6, %s,",
+			config->lan.prefix6.len > 0 ? prefix_str(config->lan.prefix6).s
+						    : "which is not set");
+	fputs(" inside\n", f);
+	if (!six)
+		advise4(config, one, f);
+	else if (config_has_router6(config))
+		fputs("at router6, give that network addresses of prefix6, or translate it to some",
+		      f);
+	else
+		fputs("give these hosts addresses of prefix6", f);
+}
+
+static void write_unmapped(const struct refused *one, FILE *f)
+{
+	fprintf(f,
+		"LAN: what comes from %s%s is refused: it is in no row of [map4], and no WAN "
+		"masquerades\n"
+		"a row for it in [map4], with a public address of each WAN; or `nat4 = "
+		"masquerade` in a [wan]; then `update-routes`",
+		addr_str(one->first).s, one->hosts > 1 ? " and others" : "");
+}
+
+static int diagnose(const struct patient *patient, const struct refused *one)
+{
+	bool known = config_inside_of(patient->config, one->first).len > 0;
+	_cleanup_(freep) char *words = NULL;
+	struct memory out = {};
+
+	if (memory_open(&out) < 0)
+		return -ENOMEM;
+	if (known)
+		write_unmapped(one, out.f);
+	else
+		write_source(patient->config, one, out.f);
+	if (memory_close(&out, &words) < 0)
+		return -ENOMEM;
+	diagnosis_wrong(about_lan(patient->diagnosis),
+			known ? "refused-unmapped" : "refused-source", "%s", words);
+	return 0;
 }
 
 int doctor_judge_refused(const struct patient *patient, char *listing)
@@ -125,7 +184,7 @@ int doctor_judge_refused(const struct patient *patient, char *listing)
 
 	for (size_t i = 0; i < list.n && r == 0; i++)
 		if (list.v[i].packets >= FEWEST_PACKETS)
-			diagnose(patient, &list.v[i]);
+			r = diagnose(patient, &list.v[i]);
 	return r;
 }
 

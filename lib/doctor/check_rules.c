@@ -79,13 +79,6 @@ static struct rule_text rule_text(const struct foreign_rule *rule)
 	return text;
 }
 
-static bool overlaps_inside(const struct config *config, struct prefix from)
-{
-	return prefix_overlaps(from, config->lan.prefix4) ||
-	       (config->lan.prefix6.len > 0 && prefix_overlaps(from, config->lan.prefix6)) ||
-	       (config->lan.router6.family && prefix_contains(from, config->lan.router6));
-}
-
 static bool may_have_mark(const struct config *config, const struct foreign_rule *rule)
 {
 	for (size_t i = 0; i < config->n_wans; i++)
@@ -106,7 +99,7 @@ static bool takes_forwarded(const struct config *config, const struct foreign_ru
 		return false;
 	if (rule->tb[FRA_FWMARK] && !may_have_mark(config, rule))
 		return false;
-	return !rule->from.addr.family || overlaps_inside(config, rule->from);
+	return !rule->from.addr.family || config_overlaps_inside(config, rule->from);
 }
 
 static int on_rule(struct nlmsghdr *message, void *arg)

@@ -119,7 +119,7 @@ static bool is_inside_onlink(const struct patient *patient, const struct foreign
 {
 	struct prefix inside = patient->config->lan.prefix6;
 
-	return route->family == IPV6 && inside.len > 0 && route->to.len > 0 &&
+	return route->family == IPV6 && config_has_router6(patient->config) && route->to.len > 0 &&
 	       route->to.len <= inside.len && prefix_contains(route->to, inside.addr) &&
 	       !route->via.family && route->oif &&
 	       route->oif == patient->site->facts.lan.link.index;

@@ -133,8 +133,7 @@ static bool may_be_inside(const char *line, const struct config *config)
 		source = prefix_host(source.addr);
 	else if (prefix_parse(text, AF_UNSPEC, &source) < 0)
 		return true;
-	return prefix_overlaps(source, config->lan.prefix4) ||
-	       (config->lan.prefix6.len > 0 && prefix_overlaps(source, config->lan.prefix6));
+	return config_overlaps_inside(config, source);
 }
 
 static bool is_named(const char *text, size_t length, const char *interface)

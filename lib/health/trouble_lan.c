@@ -27,7 +27,9 @@ static int find_lan_link(const struct site *site, struct fault *fault)
 	}
 	if (!link->carrier) {
 		fault_set(fault, -ENOLINK, "%s has no carrier, " NOTHING, interface);
-		return fault_fix(fault, -ENOLINK, "check the cable or the bridge to OPNsense");
+		return fault_fix(fault, -ENOLINK, "check the cable or the bridge to %s",
+				 site->config->lan.router4.family ? "OPNsense"
+								  : "the hosts inside");
 	}
 	return 0;
 }

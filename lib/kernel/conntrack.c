@@ -21,12 +21,8 @@ static const struct nfgenmsg any_family = { .nfgen_family = AF_UNSPEC, .version 
 /* True for an address of the LAN side that is not the router's own. */
 static bool is_inside(const struct site *site, struct addr addr)
 {
-	const struct config *config = site->config;
-
-	return addr.family && !link_has_address(&site->facts.lan, addr) &&
-	       (prefix_contains(config->lan.prefix4, addr) ||
-		(config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
-		(config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0));
+	return config_inside_of(site->config, addr).len > 0 &&
+	       !link_has_address(&site->facts.lan, addr);
 }
 
 /* True when packets of that WAN may have the address as their outside one. */
@@ -64,12 +60,23 @@ static struct flow_ends read_ends(struct nlattr *tuple)
 				   netlink_addr(ip[CTA_IP_V6_DST], AF_INET6) };
 }
 
+/* True for a flow from inside to this machine's address there, to a neighbour, or to many. */
+static bool stays_inside(const struct site *site, struct flow_ends there)
+{
+	return is_inside(site, there.source) &&
+	       (config_inside_of(site->config, there.destination).len > 0 ||
+		link_has_address(&site->facts.lan, there.destination) ||
+		!addr_is_host(there.destination));
+}
+
 static bool is_misplaced(const struct site *site, struct nlattr **flow)
 {
 	struct flow_ends there = read_ends(flow[CTA_TUPLE_ORIG]);
 	struct flow_ends back = read_ends(flow[CTA_TUPLE_REPLY]);
 	uint32_t mark = flow[CTA_MARK] ? ntohl(nla_get_u32(flow[CTA_MARK])) : 0;
 
+	if (stays_inside(site, there))
+		return false;
 	if (mark == 0)
 		return is_inside(site, there.source);
 	for (size_t i = 0; i < site->config->n_wans; i++)
@@ -187,7 +194,7 @@ struct conntrack_counting {
  */
 static bool is_to_router(const struct site *site, struct flow_ends there)
 {
-	bool local = link_has_address(&site->facts.lan, there.destination);
+	bool local = false;
 
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		local |= is_outside(site, i, there.destination);

@@ -169,7 +169,7 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 	int r;
 
 	facts->router6_linklocal = config->lan.router6_linklocal;
-	if (config->lan.prefix6.len == 0 || facts->router6_linklocal.family)
+	if (!config_has_router6(config) || facts->router6_linklocal.family)
 		return 0;
 	facts->router6_linklocal = current;
 	if (!facts->lan.up || !facts->lan.carrier)

@@ -77,10 +77,7 @@ bool map4_is_left_out(const struct config *config, const struct facts *facts, si
 
 static bool is_inside(const struct config *config, struct addr addr)
 {
-	return addr.family &&
-	       (prefix_contains(config->lan.prefix4, addr) ||
-		(config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
-		addr_cmp(config->lan.router6, addr) == 0);
+	return config_inside_of(config, addr).len > 0;
 }
 
 static struct addr find_inside(const struct config *config, const struct wan_facts *wan,
@@ -173,13 +170,6 @@ void npt_refuse_onlink(const struct config *config, const struct facts *facts,
 
 /* ---- all of them ---- */
 
-static struct prefix inside_of(const struct config *config, struct addr addr)
-{
-	if (addr.family == AF_INET)
-		return config->lan.prefix4;
-	return prefix_contains(config->lan.prefix6, addr) ? config->lan.prefix6 : prefix_host(addr);
-}
-
 static int find_of_wan(const struct site *site, size_t wan, struct conflicts *ret)
 {
 	const struct config *config = site->config;
@@ -193,12 +183,13 @@ static int find_of_wan(const struct site *site, size_t wan, struct conflicts *re
 		struct addr inside = site->facts.wans[wan].inside[family];
 
 		if (inside.family && config_has_family(config, wan, family))
-			r = APPEND(ret->v, ret->n,
-				   (struct conflict){ .kind = CONFLICT_INSIDE,
-						      .wan = wan,
-						      .family = family,
-						      .addr = inside,
-						      .network = inside_of(config, inside) });
+			r = APPEND(
+				ret->v, ret->n,
+				(struct conflict){ .kind = CONFLICT_INSIDE,
+						   .wan = wan,
+						   .family = family,
+						   .addr = inside,
+						   .network = config_inside_of(config, inside) });
 	}
 	for (size_t i = 0; i < config->n_map4 && r == 0; i++)
 		if (find_map4(config, &site->facts, i, wan, &found))

@@ -80,20 +80,23 @@ static void fill_mss(const struct site *site, FILE *f)
 	}
 }
 
+static void refuse(struct prefix inside, FILE *f)
+{
+	if (inside.addr.family)
+		fprintf(f, "add rule inet filter refuse %s saddr %s reject with icmpx no-route\n",
+			inside.addr.family == AF_INET ? "ip" : "ip6", prefix_str(inside).s);
+}
+
 /* What is inside is told that there is no WAN for it. The base drops the rest. */
 static void fill_refuse(const struct config *config, FILE *f)
 {
-	struct prefix inside[] = { config->lan.prefix4, config->lan.prefix6,
-				   prefix_host(config->lan.router6) };
+	struct prefix inside6[] = { config->lan.prefix6, prefix_host(config->lan.router6) };
 
 	fputs("# chain inet filter refuse\n", f);
-	for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
-		if (inside[i].addr.family)
-			fprintf(f,
-				"add rule inet filter refuse %s saddr %s reject with icmpx "
-				"no-route\n",
-				inside[i].addr.family == AF_INET ? "ip" : "ip6",
-				prefix_str(inside[i]).s);
+	for (size_t i = 0; i < config_n_inside4(config); i++)
+		refuse(config_inside4(config, i), f);
+	for (size_t i = 0; i < ARRAY_SIZE(inside6); i++)
+		refuse(inside6[i], f);
 }
 
 /* Our echo requests and the answers to them, by what they begin with. They are not tracked. */

@@ -76,13 +76,14 @@ void desired_nat(const struct site *site, FILE *f)
 	fputs("# chain ip nat postrouting\n", f);
 	if (map)
 		fputs("add rule ip nat postrouting snat to oifname . ip saddr map @outbound\n", f);
-	for (size_t i = 0; i < config->n_wans; i++)
-		if (wan_masquerades4(&config->wans[i]) && source_of(site, i, IPV4).family)
-			fprintf(f,
-				"add rule ip nat postrouting oifname \"%s\" ip saddr %s "
-				"%s\n",
-				config->wans[i].interface, prefix_str(config->lan.prefix4).s,
-				masquerade(site, i, IPV4).s);
+	for (size_t w = 0; w < config->n_wans; w++) {
+		if (!wan_masquerades4(&config->wans[w]) || !source_of(site, w, IPV4).family)
+			continue;
+		for (size_t i = 0; i < config_n_inside4(config); i++)
+			fprintf(f, "add rule ip nat postrouting oifname \"%s\" ip saddr %s %s\n",
+				config->wans[w].interface, prefix_str(config_inside4(config, i)).s,
+				masquerade(site, w, IPV4).s);
+	}
 }
 
 /* ---- ip6 nat: NPT ---- */
@@ -99,6 +100,10 @@ static void fill_dnpt(const struct site *site, size_t wan, FILE *f)
 		fprintf(f, "%s \"%s\" ip6 daddr %s dnat to %s\n", rule, ifname,
 			addr_str(npt_edge(config, &site->npt, wan)).s,
 			addr_str(config->lan.router6).s);
+	else if (npt_active(config, &site->npt, wan) && !config->lan.router4.family)
+		/* The edge is this router, and no host inside. */
+		fprintf(f, "%s \"%s\" ip6 daddr %s accept\n", rule, ifname,
+			addr_str(npt_edge(config, &site->npt, wan)).s);
 
 	for (size_t i = 0; config->wans[wan].hairpin6 && i < link->n_addresses; i++)
 		if (link->addresses[i].addr.family == AF_INET6 &&

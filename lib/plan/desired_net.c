@@ -94,16 +94,32 @@ static void add_link_routes(struct net_build *b, size_t wan, uint32_t table)
 	}
 }
 
-/* The internal prefix is behind OPNsense, never on the link itself. */
+/* The internal prefix is behind the router inside, and on the link itself only without one. */
 static void add_inside6(struct net_build *b, uint32_t table)
 {
 	const struct config *config = b->site->config;
 	const struct link_fact *lan = &b->site->facts.lan;
+	struct addr via = b->site->facts.router6_linklocal;
 
-	if (config->lan.prefix6.len > 0 && b->site->facts.router6_linklocal.family &&
-	    takes(lan, IPV6))
-		add(b, route(AF_INET6, table, config->lan.prefix6, lan->link,
-			     b->site->facts.router6_linklocal));
+	if (config->lan.prefix6.len > 0 && takes(lan, IPV6) &&
+	    (via.family || !config_has_router6(config)))
+		add(b, route(AF_INET6, table, config->lan.prefix6, lan->link, via));
+}
+
+/* Networks that the router inside leads to. */
+static void add_inside4(struct net_build *b, uint32_t table, uint32_t metric)
+{
+	const struct config *config = b->site->config;
+	const struct link_fact *lan = &b->site->facts.lan;
+
+	for (size_t i = 0; lan->up && i < config->lan.inside4.n; i++) {
+		struct object object = route(AF_INET, table, config->lan.inside4.v[i], lan->link,
+					     config->lan.router4);
+
+		object.metric = metric;
+		object.onlink = !link_reaches(lan, config->lan.router4);
+		add(b, object);
+	}
 }
 
 /* With the LAN gone, packets for it must not find the default route and leave by a WAN. */
@@ -113,7 +129,8 @@ static void add_last_resorts(struct net_build *b, uint32_t table)
 
 	add(b, unreachable(AF_INET, table, anywhere4, METRIC_LAST));
 	add(b, unreachable(AF_INET6, table, anywhere6, METRIC_LAST));
-	add(b, unreachable(AF_INET, table, config->lan.prefix4, METRIC_LAST));
+	for (size_t i = 0; i < config_n_inside4(config); i++)
+		add(b, unreachable(AF_INET, table, config_inside4(config, i), METRIC_LAST));
 	if (config->lan.prefix6.len > 0)
 		add(b, unreachable(AF_INET6, table, config->lan.prefix6, METRIC_LAST));
 	if (config->lan.router6.family)
@@ -134,6 +151,7 @@ static void add_table(struct net_build *b, size_t wan)
 	add_link_routes(b, wan, table);
 	if (lan->up)
 		add(b, route(AF_INET, table, config->lan.prefix4, lan->link, (struct addr){}));
+	add_inside4(b, table, 0);
 
 	add_inside6(b, table);
 	if (config->lan.router6.family && takes(lan, IPV6))
@@ -261,6 +279,7 @@ int desired_net(const struct site *site, struct object_set *ret)
 		add_table(&b, i);
 		add_rules(&b, i);
 	}
+	add_inside4(&b, RT_TABLE_MAIN, METRIC_OURS);
 	add_inside6(&b, RT_TABLE_MAIN);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		add_main_default(&b, site_selection(site, family)->best, family);

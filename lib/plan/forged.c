@@ -92,7 +92,8 @@ void forged_write(const struct site *site, FILE *f)
 	fill_own(site, IPV4, f);
 	fill_own(site, IPV6, f);
 	fputs("# chain inet mangle forged\n", f);
-	refuse_own(config->lan.prefix4, f);
+	for (size_t i = 0; i < config_n_inside4(config); i++)
+		refuse_own(config_inside4(config, i), f);
 	refuse_own(config->lan.prefix6, f);
 	refuse_own(prefix_host(config->lan.router6), f);
 	for (size_t i = 0; i < config->n_wans; i++)

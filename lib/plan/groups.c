@@ -141,15 +141,17 @@ void flow_groups_write(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
 	const char *rule = "add rule inet mangle from_lan";
+	bool masquerades = config_any_wan(config, wan_masquerades4);
 
 	fputs("# chain inet mangle from_lan\n", f);
 	/* A flow older than these rules has no translation and never gets one. */
 	fprintf(f, "%s ct status confirmed accept\n", rule);
 
 	write_mapped(site, f);
-	if (config_any_wan(config, wan_masquerades4))
+	for (size_t i = 0; masquerades && i < config_n_inside4(config); i++)
 		fprintf(f, "%s ip saddr %s goto choose4%s\n", rule,
-			prefix_str(config->lan.prefix4).s, has_unmapped(config) ? "_unmapped" : "");
+			prefix_str(config_inside4(config, i)).s,
+			has_unmapped(config) ? "_unmapped" : "");
 	if (config->lan.prefix6.len > 0)
 		fprintf(f, "%s ip6 saddr %s goto choose6\n", rule,
 			prefix_str(config->lan.prefix6).s);

@@ -150,6 +150,15 @@ static void enter(const struct config *config, enum tunnel_kind kind, FILE *f)
 		kind == TUNNELS_HOSTS4 ? "tunnels_seen { meta mark }" : PEER6, kind_names[kind]);
 }
 
+/* With hosts on the LAN link itself, the edge is this router's, whose tunnels have no zones. */
+static void pass_own(const struct site *site, size_t wan, const char *chain, FILE *f)
+{
+	if (!site->config->lan.router4.family)
+		fprintf(f, ADD "%s iifname \"%s\" ip6 daddr %s accept\n", chain,
+			site->config->wans[wan].interface,
+			addr_str(npt_edge(site->config, &site->npt, wan)).s);
+}
+
 static void fill_tunnels6(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
@@ -165,6 +174,7 @@ static void fill_tunnels6(const struct site *site, FILE *f)
 				mark_of(ROUTER6, wan->mark));
 			enter(config, TUNNELS_HOSTS6, f);
 		}
+		pass_own(site, i, "tunnels", f);
 		fprintf(f, ADD "tunnels iifname \"%s\" ip6 daddr %s meta mark set %u",
 			wan->interface, prefix_str(npt_outside(config, &site->npt, i)).s,
 			wan->mark);
@@ -227,6 +237,7 @@ static void fill_errors(const struct site *site, FILE *f)
 			lan, errors[IPV4], wan->mark, wan->mark);
 		if (!npt_active(config, &site->npt, i))
 			continue;
+		pass_own(site, i, "tunnels_errors", f);
 		fprintf(f, ADD "tunnels_errors iifname \"%s\" ip6 daddr %s %s ct zone set %u\n",
 			wan->interface, prefix_str(npt_outside(config, &site->npt, i)).s,
 			errors[IPV6], wan->mark);

@@ -51,8 +51,7 @@ static bool is_near(const struct config *config, struct addr server)
 
 	if (near || !config)
 		return near;
-	if (prefix_contains(config->lan.prefix4, server) ||
-	    (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, server)))
+	if (config_inside_of(config, server).len > 0)
 		return true;
 	if (getifaddrs(&all) < 0)
 		return false;

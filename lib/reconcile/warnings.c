@@ -93,7 +93,7 @@ void warn_of_router6(const struct site *site, bool awaited)
 
 	if (facts_check_shared(&site->facts, &fault) < 0)
 		log_event(LOG_WARNING, EVENT_LAN_LOST, NULL, "%s", fault.text);
-	else if (site->config->lan.prefix6.len > 0 && !site->facts.router6_linklocal.family)
+	else if (config_has_router6(site->config) && !site->facts.router6_linklocal.family)
 		log_event(lack.level, lack.event, NULL,
 			  "nobody answers for router6_linklocal on %s",
 			  site->config->lan.interface);

@@ -126,18 +126,19 @@ def wan_section(wan):
     return _section(f"wan {wan.name}", {**keys, **wan.keys})
 
 
-def config(wans, mwan=None, lan=None, balance=None, health=None, notify=None, inside=len(INSIDE4)):
+def config(wans, mwan=None, lan=None, balance=None, health=None, notify=None, inside=len(INSIDE4), further=None):
     """
     The text of mwan.conf. The dicts change or add keys of their sections; None
-    leaves a key out. The first `inside` addresses of INSIDE4 are mapped.
+    leaves a key out. The first `inside` addresses of INSIDE4 are mapped, and `further` has other lines of [map4].
     """
     lan_keys = {"interface": LAN, "prefix4": "10.250.250.0/29", "router4": "10.250.250.2", "prefix6": PREFIX6,
                 "router6": ROUTER6, "router6_linklocal": "auto"}
     mapped = [wan for wan in wans if wan.nat4 == "map"]
-    map4 = {INSIDE4[i]: ", ".join(f"{wan.name} {wan.public4[i]}" for wan in mapped) for i in range(inside)}
+    map4 = {INSIDE4[i]: ", ".join(f"{wan.name} {wan.public4[i]}" for wan in mapped) for i in range(inside)} if mapped else {}
+    map4.update(further or {})
     sections = [_section("mwan", mwan or {}), _section("lan", {**lan_keys, **(lan or {})}),
                 _section("balance", balance or {}), _section("health", health or {}),
                 *(wan_section(wan) for wan in wans), _section("notify", notify or {})]
-    if mapped:
+    if map4:
         sections.append(_section("map4", map4))
     return "\n".join(sections)

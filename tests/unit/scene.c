@@ -71,8 +71,10 @@ void scene_make(struct scene *scene, const char *name)
 
 	make_link(&scene->site.facts.lan, 10, scene->config.lan.interface, "10.250.250.1/29",
 		  "3d06:bad:b01:fe::1/64");
-	scene->site.facts.router4 = scene->site.facts.router6 = PRESENCE_SEEN;
-	scene->site.facts.router6_linklocal = an_addr("fe80::2");
+	if (scene->config.lan.router4.family) {
+		scene->site.facts.router4 = scene->site.facts.router6 = PRESENCE_SEEN;
+		scene->site.facts.router6_linklocal = an_addr("fe80::2");
+	}
 	scene->site.facts.management = (struct management){ "eth0", 5 };
 	for (size_t i = 0; i < n; i++) {
 		struct wan_facts *wan = &scene->site.facts.wans[i];

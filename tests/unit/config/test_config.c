@@ -207,6 +207,32 @@ START_TEST(a_site_without_ipv6_loads)
 }
 END_TEST
 
+START_TEST(networks_behind_the_router_inside_are_inside)
+{
+	_cleanup_(config_done) struct config config = load_golden("good-config/inside4.conf");
+	struct addr host = {}, stranger = {};
+
+	ck_assert_uint_eq(config_n_inside4(&config), 3);
+	ck_assert_str_eq(prefix_str(config_inside4(&config, 2)).s, "192.168.7.0/24");
+	addr_parse("192.168.7.9", AF_INET, &host);
+	addr_parse("192.168.8.9", AF_INET, &stranger);
+	ck_assert_uint_eq(config_inside_of(&config, host).len, 24);
+	ck_assert_uint_eq(config_inside_of(&config, stranger).len, 0);
+	ck_assert(config_overlaps_inside(&config, prefix_host(host)));
+	ck_assert(!config_overlaps_inside(&config, prefix_host(stranger)));
+}
+END_TEST
+
+START_TEST(hosts_on_the_link_need_no_router)
+{
+	_cleanup_(config_done) struct config config = load_golden("good-config/on-link.conf");
+
+	ck_assert_int_eq(config.lan.router4.family, AF_UNSPEC);
+	ck_assert_uint_eq(config.lan.prefix6.len, 64);
+	ck_assert(!config_has_router6(&config));
+}
+END_TEST
+
 START_TEST(as_many_wans_as_marks)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -257,6 +283,8 @@ int main(void)
 	tcase_add_test(tcase, a_wan_overrides_health_whatever_the_order);
 	tcase_add_test(tcase, a_site_that_masquerades_needs_no_map);
 	tcase_add_test(tcase, a_site_without_ipv6_loads);
+	tcase_add_test(tcase, networks_behind_the_router_inside_are_inside);
+	tcase_add_test(tcase, hosts_on_the_link_need_no_router);
 	tcase_add_test(tcase, as_many_wans_as_marks);
 	tcase_add_test(tcase, a_file_that_cannot_be_read_says_why);
 

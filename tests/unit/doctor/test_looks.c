@@ -42,57 +42,6 @@ static void expect(size_t i, enum severity severity, const char *kind, const cha
 		ck_assert_msg(strstr(diagnosis.v[i].fix, fix) != NULL, "%s", diagnosis.v[i].fix);
 }
 
-/* ---- who is refused ---- */
-
-/* As nft lists it, of either version. */
-static void judge_refused(const char *elements)
-{
-	char listing[1024];
-
-	snprintf(listing, sizeof(listing),
-		 "table inet filter {\n\tset refused4 {\n\t\ttype ipv4_addr\n\t\tsize 256\n"
-		 "\t\tflags dynamic,timeout\n\t\ttimeout 1m\n%s%s%s\t}\n}\n",
-		 *elements ? "\t\telements = { " : "", elements, *elements ? " }\n" : "");
-	ck_assert_int_eq(doctor_judge_refused(&patient, listing), 0);
-}
-
-START_TEST(network_that_is_refused_is_one_finding_whoever_is_in_it)
-{
-	judge_refused("192.168.1.7 counter packets 3 bytes 252 timeout 1m expires 59s901ms,\n\t\t"
-		      "\t     192.168.1.9 counter packets 4 bytes 336 expires 3s,\n\t\t\t     "
-		      "192.168.2.9 expires 58s counter packets 900 bytes 1000");
-	ck_assert_uint_eq(diagnosis.n, 2);
-	expect(0, FINDING_WRONG, "refused-source", "translate 192.168.1.0/24 to an address in 10.");
-	expect(1, FINDING_WRONG, "refused-source", "192.168.2.0/24");
-	ck_assert_ptr_nonnull(strstr(diagnosis.v[0].text, "192.168.1.7 and others"));
-}
-END_TEST
-
-START_TEST(few_packets_and_sources_that_mwan_conf_knows_are_no_finding)
-{
-	judge_refused("");
-	judge_refused("192.168.1.7 counter packets 4 bytes 252 timeout 1m expires 59s901ms");
-	judge_refused("10.250.250.2 counter packets 99 bytes 252 timeout 1m expires 59s901ms");
-	judge_refused("3d06:bad:b01:1::100 counter packets 99 bytes 252 timeout 1m expires 59s, "
-		      "3d06:bad:b01:fe::2 counter packets 99 bytes 252 timeout 1m expires 59s");
-	ck_assert_uint_eq(diagnosis.n, 0);
-}
-END_TEST
-
-START_TEST(host_of_the_lan_that_nobody_translates_wants_a_row)
-{
-	static const char host[] =
-		"10.250.250.5 counter packets 99 bytes 252 timeout 1m expires 59s901ms";
-
-	judge_refused(host);
-	ck_assert_uint_eq(diagnosis.n, 1);
-	expect(0, FINDING_WRONG, "refused-unmapped", "[map4]");
-	scene.config.wans[0].masquerade4 = true;
-	judge_refused(host);
-	ck_assert_uint_eq(diagnosis.n, 1);
-}
-END_TEST
-
 /* ---- path MTU ---- */
 
 static struct path_mtu a_path(enum family family, unsigned carried, unsigned told)
@@ -379,9 +328,6 @@ int main(void)
 	TCase *tcase = tcase_create("looks");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, network_that_is_refused_is_one_finding_whoever_is_in_it);
-	tcase_add_test(tcase, few_packets_and_sources_that_mwan_conf_knows_are_no_finding);
-	tcase_add_test(tcase, host_of_the_lan_that_nobody_translates_wants_a_row);
 	tcase_add_test(tcase, black_hole_of_both_families_is_one_of_the_link);
 	tcase_add_test(tcase, mtu_that_is_larger_than_lines_are_is_not_the_isps_fault);
 	tcase_add_test(tcase, black_hole_of_ipv6_alone_leaves_the_link_as_it_is);

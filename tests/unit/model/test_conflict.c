@@ -154,6 +154,17 @@ START_TEST(what_the_isp_gives_may_be_inside)
 }
 END_TEST
 
+START_TEST(a_lease_may_be_in_a_network_behind_the_router_inside)
+{
+	struct prefix behind = a_prefix("104.57.226.0/24");
+
+	scene.config.lan.inside4 = (struct prefix_list){ &behind, 1 };
+	facts_refuse_inside(&scene.config, &scene.site.facts);
+	expect_one(CONFLICT_INSIDE, ATT, "104.57.226.0/24");
+	scene.config.lan.inside4 = (struct prefix_list){};
+}
+END_TEST
+
 START_TEST(a_prefix_may_be_on_the_link)
 {
 	struct wan_facts *att = &scene.site.facts.wans[ATT];
@@ -204,6 +215,7 @@ int main(void)
 	tcase_add_test(tcase, a_mapped_address_may_be_a_routers);
 	tcase_add_test(tcase, an_end_of_the_network_is_no_hosts_unless_the_block_is_routed);
 	tcase_add_test(tcase, what_the_isp_gives_may_be_inside);
+	tcase_add_test(tcase, a_lease_may_be_in_a_network_behind_the_router_inside);
 	tcase_add_test(tcase, a_prefix_may_be_on_the_link);
 	return run_case(tcase, "conflict");
 }

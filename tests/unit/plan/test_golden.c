@@ -114,10 +114,9 @@ END_TEST
 START_TEST(each_site_gets_its_plan)
 {
 	static const char *const sites[][2] = {
-		{ "tiers", "tiered-from-empty" },
-		{ "masquerade", "masquerade-from-empty" },
-		{ "no-ipv6", "no-ipv6-from-empty" },
-		{ "three-wans", "three-wans-from-empty" },
+		{ "tiers", "tiered-from-empty" },    { "masquerade", "masquerade-from-empty" },
+		{ "no-ipv6", "no-ipv6-from-empty" }, { "three-wans", "three-wans-from-empty" },
+		{ "on-link", "on-link-from-empty" }, { "inside4", "inside4-from-empty" },
 	};
 	struct scene site;
 
@@ -143,6 +142,6 @@ int main(void)
 	tcase_add_test(tcase, all_probed_down_selects_none_when_told_so);
 	tcase_add_test(tcase, replaced_opnsense_is_followed_in_all_tables);
 	tcase_add_test(tcase, a_mapped_address_that_is_the_gateways_is_left_out);
-	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 4);
+	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 6);
 	return run_case(tcase, "golden");
 }
