@@ -5,7 +5,36 @@
 #include "plan/explained.h"
 
 #include "model/condition.h"
-#include "plan/groups.h"
+
+#include <string.h>
+
+static const struct selection *find_group(const struct explaining *it, const char *name)
+{
+	const struct selections *selections = &it->site->selections;
+
+	for (size_t i = 0; i < selections->n; i++)
+		if (selections->v[i].group.family == it->family &&
+		    strcmp(selections->v[i].group.name, name) == 0)
+			return &selections->v[i];
+	return NULL;
+}
+
+/* The flow's group; NULL: it is in none, for no WAN translates its source. */
+static const struct selection *group_of(const struct explaining *it)
+{
+	const struct config *config = it->site->config;
+	struct addr source = it->query->flow.source;
+	const struct selection *own = NULL;
+	bool mapped = false;
+
+	for (size_t i = 0; i < config->n_map4 && !mapped; i++)
+		mapped = addr_cmp(config->map4[i].inside, source) == 0;
+	if (it->family == IPV4 && !mapped && !config_any_wan(config, wan_masquerades4))
+		return NULL;
+	if (it->family == IPV4)
+		own = find_group(it, mapped ? addr_str(source).s : "unmapped");
+	return own ? own : site_selection(it->site, it->family);
+}
 
 /* A group that no WAN takes: what is wrong with each. */
 static void refuse_group(struct explaining *it, const struct selection *selection)
@@ -115,8 +144,7 @@ static void say_others(struct explaining *it, const struct selection *selection)
 void explain_from_inside(struct explaining *it)
 {
 	struct addr source = it->query->flow.source, destination = it->query->flow.destination;
-	const struct selection *selection;
-	size_t group;
+	const struct selection *selection = group_of(it);
 
 	if (site_is_routers(it->site, destination)) {
 		it->ret->kind = EXPLAIN_NO_WAN;
@@ -129,14 +157,13 @@ void explain_from_inside(struct explaining *it)
 			       "both ends are inside: this router forwards nothing between them");
 		return;
 	}
-	if (!flow_group_of(it->site, source, &group)) {
+	if (!selection) {
 		explain_refuse(it,
 			       "%s is in no line of [map4] and no WAN masquerades: it is refused "
 			       "with an ICMP error",
 			       addr_str(source).s);
 		return;
 	}
-	selection = &it->site->selections.v[group];
 	if (selection->n_ranges == 0) {
 		refuse_group(it, selection);
 		return;

@@ -59,38 +59,6 @@ struct flow_group flow_group_at(const struct site *site, size_t group)
 	return ret;
 }
 
-/* Of a line of [map4]: the family's, or its own. */
-static size_t group_of_map4(const struct site *site, size_t map4)
-{
-	size_t n = N_FAMILIES + has_unmapped(site->config);
-
-	if (!map4_is_left_out(site->config, &site->facts, map4))
-		return IPV4;
-	for (size_t i = 0; i < map4; i++)
-		n += map4_is_left_out(site->config, &site->facts, i);
-	return n;
-}
-
-bool flow_group_of(const struct site *site, struct addr source, size_t *ret)
-{
-	const struct config *config = site->config;
-
-	for (size_t i = 0; i < config->n_map4; i++) {
-		if (addr_cmp(config->map4[i].inside, source) == 0) {
-			*ret = group_of_map4(site, i);
-			return true;
-		}
-	}
-	if (source.family == AF_INET) {
-		*ret = has_unmapped(config) ? (size_t)N_FAMILIES : IPV4;
-		return config_any_wan(config, wan_masquerades4) &&
-		       prefix_contains(config->lan.prefix4, source);
-	}
-	*ret = IPV6;
-	return (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, source)) ||
-	       (config->lan.router6.family && addr_cmp(config->lan.router6, source) == 0);
-}
-
 bool flow_group_has(const struct site *site, size_t group, size_t wan)
 {
 	bool masquerades = wan_masquerades4(&site->config->wans[wan]);

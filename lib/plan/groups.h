@@ -15,9 +15,6 @@
 size_t flow_group_count(const struct site *site);
 struct flow_group flow_group_at(const struct site *site, size_t group);
 
-/* The group of a new flow from inside with that source; false: it is in none, and is refused. */
-bool flow_group_of(const struct site *site, struct addr source, size_t *ret);
-
 /* True when the WAN may be chosen by flows of the group. */
 bool flow_group_has(const struct site *site, size_t group, size_t wan);
 
