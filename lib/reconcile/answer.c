@@ -224,6 +224,8 @@ void answer_print(const struct answer *answer, FILE *f)
 		fprintf(f, "why: %s\n", answer->now.why.v[i]);
 	for (size_t i = 0; i < answer->n_ifs; i++)
 		print_if(answer, &answer->ifs[i], f);
+	if (*answer->flaw)
+		fprintf(f, "note: %s\n", answer->flaw);
 	if (answer->due)
 		fputs("note: the kernel is not like this yet: `update-routes --dry-run` shows what "
 		      "a run changes\n",

@@ -22,6 +22,7 @@ struct answer {
 	struct known_flows flows;     /* those that are there */
 	const struct known_flow *one; /* of these, the one that is asked about; NULL: none */
 	bool due;		      /* a run would change the kernel */
+	const char *flaw;	      /* what a run could not do; "": nothing */
 	char *stopped;		      /* owned; why nothing is forwarded; NULL: all is */
 };
 

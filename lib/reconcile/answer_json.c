@@ -136,6 +136,8 @@ int answer_print_json(const struct answer *answer, FILE *f)
 	json_object_set_new(json, "if_down", if_down_json(answer));
 	json_object_set_new(json, "flows", flows_json(answer));
 	json_object_set_new(json, "due", json_boolean(answer->due));
+	if (*answer->flaw)
+		json_object_set_new(json, "flaw", json_string(answer->flaw));
 	if (answer->stopped)
 		json_object_set_new(json, "stopped", json_string(answer->stopped));
 	r = json_dumpf(json, f, JSON_INDENT(1) | JSON_REAL_PRECISION(15));

@@ -105,7 +105,12 @@ int explain_run(const struct cli *cli, bool json, struct fault *fault)
 	_cleanup_(kernel_close) struct kernel kernel = {};
 	_cleanup_(outcome_done) struct outcome outcome = {};
 	struct flow_query query = {};
-	_cleanup_(answer_done) struct answer answer = { .site = &outcome.site, .query = &query };
+	struct fault flaw = {};
+	_cleanup_(answer_done) struct answer answer = {
+		.site = &outcome.site,
+		.query = &query,
+		.flaw = flaw.text,
+	};
 	int r = read_query(cli, &query);
 
 	if (r != EXIT_DONE)
@@ -113,10 +118,13 @@ int explain_run(const struct cli *cli, bool json, struct fault *fault)
 	r = config_load(cli->config, &config, fault);
 	if (r < 0)
 		return cli_bad_input(r, fault);
-	r = look(&config, &kernel, &outcome, fault);
-	if (r < 0)
+	r = look(&config, &kernel, &outcome, &flaw);
+	/* A prefix that can't be used is no obstacle to all other flows. */
+	if (!outcome.planned) {
+		*fault = flaw;
 		return r;
-	answer.due = r == RECONCILE_CHANGED;
+	}
+	answer.due = !plan_is_empty(&outcome.plan);
 	answer.stopped = forwarding_stopped();
 	r = known_flows_find(kernel.nfnl, &query, &answer.flows, fault);
 	if (r < 0)

@@ -40,6 +40,7 @@ static void ask(const char *source, const char *destination, uint8_t protocol, u
 	};
 	answer.site = &scene.site;
 	answer.query = &query;
+	answer.flaw = "";
 	ck_assert_int_eq(selections_make(&scene.site), 0);
 	ck_assert_int_eq(answer_decide(&answer), 0);
 }
@@ -84,6 +85,7 @@ START_TEST(a_new_flow_and_where_it_would_go_instead)
 {
 	ask("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53);
 	answer.due = true;
+	answer.flaw = "att: 2001:db8::/64 is too small";
 	expect("new");
 	ck_assert(answer_has_way(&answer));
 }
