@@ -156,6 +156,17 @@ struct prefix prefix_block(struct prefix prefix, unsigned len, uint32_t n)
 	return block;
 }
 
+struct addr prefix_translate(struct addr addr, struct prefix to)
+{
+	for (unsigned bit = 0; bit < to.len; bit++) {
+		uint8_t mask = (uint8_t)(0x80U >> bit % 8);
+
+		addr.bytes[bit / 8] =
+			(uint8_t)((addr.bytes[bit / 8] & ~mask) | (to.addr.bytes[bit / 8] & mask));
+	}
+	return addr;
+}
+
 bool prefix_has_host(struct prefix prefix, struct addr addr)
 {
 	if (!prefix_contains(prefix, addr))

@@ -72,6 +72,8 @@ bool prefix_overlaps(struct prefix a, struct prefix b);
 struct addr prefix_nth(struct prefix prefix, uint32_t n);
 /* The n-th block of that length, from 0 on, of a prefix that is no longer and has so many. */
 struct prefix prefix_block(struct prefix prefix, unsigned len, uint32_t n);
+/* The address of that prefix that has the same place in it as addr in its own, of that length. */
+struct addr prefix_translate(struct addr addr, struct prefix to);
 /* True when addr is inside and, for IPv4, neither the network's nor the broadcast address. */
 bool prefix_has_host(struct prefix prefix, struct addr addr);
 /* The last address inside; for IPv4, the broadcast address. */

@@ -131,6 +131,7 @@ struct config {
 		struct prefix prefix6;	       /* a network; len 0: no IPv6 */
 		struct addr router6;	       /* AF_UNSPEC: none */
 		struct addr router6_linklocal; /* AF_UNSPEC: auto */
+		bool hairpin; /* inside hosts reach each other by addresses of the WANs */
 	} lan;
 
 	enum balance_mode balance;

@@ -77,6 +77,8 @@ static const struct key lan_keys[] = {
 	  "auto or an address in fe80::/10" },
 	{ "inside4", set_networks, CONFIG(lan.inside4), "",
 	  "an IPv4 prefix, e.g. 10.20.0.0/16", 8, 32, .family = IPV4 },
+	{ "hairpin", set_switch, CONFIG(lan.hairpin), "yes",
+	  "yes or no", WORDS("no", "yes") },
 };
 
 static const struct key balance_keys[] = {

@@ -5,6 +5,7 @@
 #include "kernel/conntrack.h"
 
 #include "model/conflict.h"
+#include "plan/hairpin.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -69,6 +70,25 @@ static bool stays_inside(const struct site *site, struct flow_ends there)
 		!addr_is_host(there.destination));
 }
 
+/*
+ * True for a flow that is turned round on the LAN as it would be now, or ends at the router. Who
+ * has no address on the WAN shows one of the router's own.
+ */
+static bool is_turned(const struct site *site, struct flow_ends there, struct flow_ends back)
+{
+	const struct hairpin *hairpin = hairpins_find(&site->hairpins, there.destination);
+	struct addr source;
+
+	if (hairpin && !hairpin->inside.addr.family)
+		return true;
+	if (!hairpin || addr_cmp(hairpin_inside(hairpin, there.destination), back.source) != 0)
+		return false;
+	source = hairpin_source(site, hairpin, there.source);
+	return source.family ? addr_cmp(source, back.destination) == 0
+			     : link_has_address(&site->facts.lan, back.destination) ||
+				       addr_is_linklocal(back.destination);
+}
+
 static bool is_misplaced(const struct site *site, struct nlattr **flow)
 {
 	struct flow_ends there = read_ends(flow[CTA_TUPLE_ORIG]);
@@ -78,7 +98,9 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 	if (stays_inside(site, there))
 		return false;
 	if (mark == 0)
-		return is_inside(site, there.source);
+		return is_inside(site, there.source) && !is_turned(site, there, back);
+	if (is_inside(site, there.source) && hairpins_find(&site->hairpins, there.destination))
+		return true;
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		if (site->config->wans[i].mark == mark)
 			/* From inside, answers go to it. From outside, it is the destination. */

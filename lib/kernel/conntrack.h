@@ -14,7 +14,9 @@ int conntrack_dump(struct nl_sock *nfnl, netlink_each each, void *arg);
 /*
  * Deletes the misplaced flows, which could only leave with an address that is not their WAN's:
  * those with the mark of no WAN, those whose outside address is not one that their WAN has now, and
- * those from inside without a mark, which are older than the marking. The router's own stay.
+ * those from inside without a mark, which are older than the marking. The router's own stay, and
+ * those that are turned round on the LAN (model/hairpin.h) as they would be now; what has gone to a
+ * WAN instead is misplaced.
  * *deleted: how many. 0 or a negative errno.
  */
 int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *deleted,

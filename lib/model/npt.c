@@ -57,6 +57,15 @@ bool npt_masquerades(const struct config *config, const struct npt_state *npt, s
 	return conf->masquerade6 || (conf->fallback6 && !npt_active(config, npt, wan));
 }
 
+bool npt_leads_own(const struct config *config, const struct npt_state *npt, size_t wan,
+		   struct addr own)
+{
+	struct prefix delegated = npt->delegated[wan];
+
+	return config->wans[wan].hairpin6 && own.family == AF_INET6 &&
+	       (delegated.len == 0 || !prefix_contains(delegated, own));
+}
+
 int npt_check(const struct config *config, size_t wan, struct prefix delegated, struct fault *fault)
 {
 	if (config->lan.prefix6.len == 0)

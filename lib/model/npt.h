@@ -50,6 +50,13 @@ struct addr npt_edge(const struct config *config, const struct npt_state *npt, s
 bool npt_masquerades(const struct config *config, const struct npt_state *npt, size_t wan);
 
 /*
+ * True when hairpin6 leads this address of the WAN's link to router6. Of a prefix in use, all is
+ * translated anyway.
+ */
+bool npt_leads_own(const struct config *config, const struct npt_state *npt, size_t wan,
+		   struct addr own);
+
+/*
  * 0, or -EINVAL with the reason when this delegation of the WAN's can't carry lan.prefix6: it is
  * too small, has no such block, has bits beyond its length, or is not the ISP's to delegate.
  */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "model/facts.h"
+#include "model/hairpin.h"
 #include "model/npt.h"
 #include "model/selection.h"
 #include "model/verdict.h"
@@ -16,11 +17,19 @@ struct site {
 	struct npt_state npt;
 	struct verdicts verdicts;
 	struct selections selections; /* made of the others: selections_make() */
+	struct hairpins hairpins;     /* made of the others: hairpins_make() */
 };
+
+/* Forgets what was made of the others. */
+static inline void site_undecide(struct site *site)
+{
+	hairpins_done(&site->hairpins);
+	selections_done(&site->selections);
+}
 
 static inline void site_done(struct site *site)
 {
-	selections_done(&site->selections);
+	site_undecide(site);
 	verdicts_done(&site->verdicts);
 	npt_state_done(&site->npt);
 	facts_done(&site->facts);

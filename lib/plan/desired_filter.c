@@ -5,6 +5,7 @@
 #include "plan/desired_nft.h"
 
 #include "model/counters.h"
+#include "plan/hairpin_rules.h"
 #include "plan/masqueraded.h"
 #include "plan/tunnels.h"
 
@@ -55,6 +56,7 @@ static void fill_exits(const struct config *config, enum family family, FILE *f)
 			suffix, wan->mark,
 			counter_name((struct counter){ wan->mark, family, INBOUND }).s);
 	}
+	hairpins_write_inside(config, family, f);
 }
 
 /*

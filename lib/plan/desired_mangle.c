@@ -6,6 +6,7 @@
 #include "plan/draw.h"
 #include "plan/forged.h"
 #include "plan/groups.h"
+#include "plan/hairpin_rules.h"
 #include "plan/masqueraded.h"
 
 static struct group_suffix suffix_of(const struct selection *selection)
@@ -145,6 +146,7 @@ void desired_mangle(const struct site *site, FILE *f)
 	each_selection(site, declare_share, f);
 	fputs("add chain inet mangle from_lan\n", f);
 	forged_declare(f);
+	hairpins_declare(config, f);
 	masqueraded_declare(config, f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
@@ -155,6 +157,7 @@ void desired_mangle(const struct site *site, FILE *f)
 	forged_write(site, f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fill_from_wan(site, i, f);
+	hairpins_write(site, f);
 	flow_groups_write(site, f);
 	masqueraded_write(site, f);
 	fill_prerouting(config, f);

@@ -6,6 +6,7 @@
 
 #include "model/conflict.h"
 #include "model/source.h"
+#include "plan/hairpin_rules.h"
 
 static void fill_map4(const struct site *site, bool outbound, FILE *f)
 {
@@ -54,13 +55,16 @@ void desired_nat(const struct site *site, FILE *f)
 		fputs("add map ip nat inbound { type ifname . ipv4_addr : ipv4_addr; }\n"
 		      "add map ip nat outbound { type ifname . ipv4_addr : ipv4_addr; }\n",
 		      f);
+	hairpins_declare_nat(config, IPV4, f);
 
 	if (map) {
 		fill_map4(site, false, f);
 		fill_map4(site, true, f);
 	}
+	hairpins_write_nat(site, IPV4, f);
 
 	fputs("# chain ip nat prerouting\n", f);
+	hairpins_write_prerouting(config, IPV4, f);
 	if (map) {
 		/* Most new flows come from inside: skip the look-up for them. */
 		fprintf(f, "add rule ip nat prerouting iifname \"%s\" accept\n",
@@ -84,6 +88,7 @@ void desired_nat(const struct site *site, FILE *f)
 				config->wans[w].interface, prefix_str(config_inside4(config, i)).s,
 				masquerade(site, w, IPV4).s);
 	}
+	hairpins_write_postrouting(config, IPV4, f);
 }
 
 /* ---- ip6 nat: NPT ---- */
@@ -94,7 +99,6 @@ static void fill_dnpt(const struct site *site, size_t wan, FILE *f)
 	const struct link_fact *link = &site->facts.wans[wan].link;
 	const char *ifname = config->wans[wan].interface;
 	const char *rule = "add rule ip6 nat prerouting iifname";
-	struct prefix delegated = site->npt.delegated[wan];
 
 	if (npt_active(config, &site->npt, wan) && config->lan.router6.family)
 		fprintf(f, "%s \"%s\" ip6 daddr %s dnat to %s\n", rule, ifname,
@@ -105,9 +109,8 @@ static void fill_dnpt(const struct site *site, size_t wan, FILE *f)
 		fprintf(f, "%s \"%s\" ip6 daddr %s accept\n", rule, ifname,
 			addr_str(npt_edge(config, &site->npt, wan)).s);
 
-	for (size_t i = 0; config->wans[wan].hairpin6 && i < link->n_addresses; i++)
-		if (link->addresses[i].addr.family == AF_INET6 &&
-		    (delegated.len == 0 || !prefix_contains(delegated, link->addresses[i].addr)))
+	for (size_t i = 0; i < link->n_addresses; i++)
+		if (npt_leads_own(config, &site->npt, wan, link->addresses[i].addr))
 			fprintf(f, "%s \"%s\" ip6 daddr %s dnat to %s\n", rule, ifname,
 				addr_str(link->addresses[i].addr).s,
 				addr_str(config->lan.router6).s);
@@ -148,10 +151,14 @@ static void fill_snpt(const struct site *site, size_t wan, FILE *f)
 
 void desired_nat6(const struct site *site, FILE *f)
 {
+	hairpins_declare_nat(site->config, IPV6, f);
+	hairpins_write_nat(site, IPV6, f);
 	fputs("# chain ip6 nat prerouting\n", f);
+	hairpins_write_prerouting(site->config, IPV6, f);
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		fill_dnpt(site, i, f);
 	fputs("# chain ip6 nat postrouting\n", f);
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		fill_snpt(site, i, f);
+	hairpins_write_postrouting(site->config, IPV6, f);
 }

@@ -5,6 +5,7 @@
 #include "plan/groups.h"
 
 #include "model/conflict.h"
+#include "plan/hairpin_rules.h"
 
 /* The group after those of the families: IPv4 sources that are in no [map4]. */
 static bool has_unmapped(const struct config *config)
@@ -114,6 +115,7 @@ void flow_groups_write(const struct site *site, FILE *f)
 	fputs("# chain inet mangle from_lan\n", f);
 	/* A flow older than these rules has no translation and never gets one. */
 	fprintf(f, "%s ct status confirmed accept\n", rule);
+	hairpins_write_from_lan(config, f);
 
 	write_mapped(site, f);
 	for (size_t i = 0; masquerades && i < config_n_inside4(config); i++)

@@ -14,6 +14,7 @@
 #include "kernel/observe_nft.h"
 #include "kernel/router6.h"
 #include "model/conflict.h"
+#include "plan/hairpin.h"
 #include "plan/select.h"
 #include "reconcile/flows.h"
 #include "reconcile/prefix_store.h"
@@ -68,7 +69,7 @@ static void run_forget(struct reconcile_run *run)
 	desired_done(&run->desired);
 	nft_observed_done(&run->rules);
 	object_set_done(&run->objects);
-	selections_done(&run->site.selections);
+	site_undecide(&run->site);
 	facts_done(&run->site.facts);
 }
 
@@ -80,24 +81,6 @@ static void run_done(struct reconcile_run *run)
 	npt_state_done(&run->npt);
 	router_ids_done(&run->refused);
 	router_ids_done(&run->sourceless);
-}
-
-void kernel_close(struct kernel *kernel)
-{
-	nft_close(kernel->nft);
-	nl_socket_free(kernel->sk);
-	nl_socket_free(kernel->nfnl);
-	*kernel = (struct kernel){};
-}
-
-void outcome_done(struct outcome *outcome)
-{
-	object_set_done(&outcome->added);
-	plan_done(&outcome->plan);
-	object_set_done(&outcome->observed);
-	desired_done(&outcome->desired);
-	site_done(&outcome->site);
-	*outcome = (struct outcome){};
 }
 
 /* ---- look and decide ---- */
@@ -146,6 +129,8 @@ static int decide(struct reconcile_run *run)
 {
 	int r = selections_make(&run->site);
 
+	if (r == 0)
+		r = hairpins_make(&run->site);
 	if (r == 0)
 		r = desired_make(&run->site, &run->desired);
 	if (r == 0)

@@ -6,6 +6,7 @@
 
 #include "base/fileio.h"
 #include "config/load.h"
+#include "plan/hairpin.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -119,8 +120,11 @@ static void desire(const struct scene *scene, struct desired *ret)
 	struct site site = scene->site;
 
 	site.selections = (struct selections){};
+	site.hairpins = (struct hairpins){};
 	ck_assert_int_eq(selections_make(&site), 0);
+	ck_assert_int_eq(hairpins_make(&site), 0);
 	ck_assert_int_eq(desired_make(&site, ret), 0);
+	hairpins_done(&site.hairpins);
 	selections_done(&site.selections);
 }
 

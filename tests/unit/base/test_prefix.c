@@ -235,6 +235,17 @@ START_TEST(a_host_prefix_has_the_full_length)
 }
 END_TEST
 
+START_TEST(an_address_keeps_its_place_in_another_prefix)
+{
+	ck_assert_str_eq(
+		addr_str(prefix_translate(addr("3d06:bad:b0f:1::100"), prefix("2001:db8:40::/42")))
+			.s,
+		"2001:db8:4f:1::100");
+	ck_assert_str_eq(addr_str(prefix_translate(addr("10.1.2.3"), prefix("192.0.2.9/32"))).s,
+			 "192.0.2.9");
+}
+END_TEST
+
 START_TEST(blocks_are_counted_from_0)
 {
 	struct prefix whole = prefix("2600:1700:2f71:c00::/56");
@@ -264,6 +275,7 @@ int main(void)
 	tcase_add_test(tcase, order_is_by_family_then_address_then_length);
 	tcase_add_test(tcase, link_local_and_nobodys_addresses_are_known);
 	tcase_add_test(tcase, a_host_prefix_has_the_full_length);
+	tcase_add_test(tcase, an_address_keeps_its_place_in_another_prefix);
 	tcase_add_test(tcase, blocks_are_counted_from_0);
 
 	return run_case(tcase, "prefix");

@@ -60,6 +60,7 @@ START_TEST(a_minimal_site_gets_the_defaults)
 	ck_assert_uint_eq(config.lan.prefix6.len, 0);
 	ck_assert_int_eq(config.lan.router6.family, AF_UNSPEC);
 	ck_assert_int_eq(config.lan.router6_linklocal.family, AF_UNSPEC);
+	ck_assert(config.lan.hairpin);
 
 	ck_assert_uint_eq(config.n_wans, 1);
 	ck_assert_str_eq(wan->name, "att");

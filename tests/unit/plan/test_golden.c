@@ -5,6 +5,8 @@
 #include "scene.h"
 #include "suite.h"
 
+#include <string.h>
+
 static void expect(const char *name, char *plan)
 {
 	expect_golden("plan", name, plan);
@@ -111,6 +113,15 @@ START_TEST(a_mapped_address_that_is_the_gateways_is_left_out)
 }
 END_TEST
 
+START_TEST(a_site_without_hairpin_has_nothing_of_it)
+{
+	now.config.lan.hairpin = false;
+	_cleanup_(freep) char *plan = scene_plan(NULL, &now);
+
+	ck_assert_ptr_null(strstr(plan, "hairpin"));
+}
+END_TEST
+
 START_TEST(each_site_gets_its_plan)
 {
 	static const char *const sites[][2] = {
@@ -142,6 +153,7 @@ int main(void)
 	tcase_add_test(tcase, all_probed_down_selects_none_when_told_so);
 	tcase_add_test(tcase, replaced_opnsense_is_followed_in_all_tables);
 	tcase_add_test(tcase, a_mapped_address_that_is_the_gateways_is_left_out);
+	tcase_add_test(tcase, a_site_without_hairpin_has_nothing_of_it);
 	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 6);
 	return run_case(tcase, "golden");
 }

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hosts inside reach services inside by the addresses that these have on the WANs, and no WAN has to be there."""
+
+import itertools
+import socket
+import struct
+
+import pytest
+
+import wans
+from icmp import ping
+from lab import CLIENT2_4, CLIENT2_6, CLIENT4, CLIENT6, FORWARDED, SERVERS4, SERVERS6, STRANGER4, Lab
+from traffic import PATIENCE, Load, TcpFlow, UdpFlow, close_all, refused, wait_until
+
+AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+NEW = "2600:1700:aaaa:50::/60"
+MANY6_HOST = "3d06:bad:b01:7:1234:5678:9abc:def0"
+
+ESCAPED = """
+table inet escaped {{
+    chain ingress {{
+        type filter hook prerouting priority raw + 2; policy accept;
+        iifname != "mwan" accept
+        ip daddr {{ {own4} }} counter
+        ip6 daddr {{ {own6} }} counter
+    }}
+}}
+"""
+REDIRECTS = """
+table inet redirects {
+    chain ingress {
+        type filter hook prerouting priority raw; policy accept;
+        icmp type redirect counter
+        icmpv6 type nd-redirect counter
+    }
+}
+"""
+
+
+def counted(namespace, table):
+    """Packets that the rules of a table have counted."""
+    words = namespace.command(["nft", "list", "table", "inet", table]).split()
+    return sum(int(words[i + 1]) for i, word in enumerate(words) if word == "packets")
+
+
+def listen(lab):
+    """Counts what each provider gets from the router for an address of this site, and redirects to OPNsense."""
+    own4 = {address for one in lab.wans for address in one.sources4()}
+    own6 = {address for one in lab.wans for address in (one.prefix6, one.address6)}
+    for isp in lab.isps:
+        isp.nft(ESCAPED.format(own4=", ".join(own4), own6=", ".join(own6)))
+    lab.opnsense.nft(REDIRECTS)
+    return lab
+
+
+def escaped(lab):
+    return sum(counted(isp, "escaped") for isp in lab.isps)
+
+
+def nothing_escaped(lab):
+    return escaped(lab) == 0 and counted(lab.opnsense, "redirects") == 0 and lab.leaks() == {}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """One lab for all that change nothing."""
+    with Lab() as one:
+        yield listen(one.up())
+        assert nothing_escaped(one)
+
+
+def by_all(namespace, target, source, port=FORWARDED):
+    """{(server's address, source that it sees)} by UDP and by TCP; a ping is answered, too."""
+    with UdpFlow(namespace, target, source, port=port) as flow:
+        seen = {(udp := flow.ask()) and (udp.local, udp.source)}
+    with TcpFlow(namespace, target, source, port=port) as flow:
+        assert flow.echo("x") == "x"
+        seen.add((flow.greeting.local, flow.greeting.source))
+    assert ping(namespace, target, source)
+    return seen
+
+
+def test_each_identity_reaches_each_public_address_and_shows_its_own_on_that_wan(lab):
+    for one in lab.wans:
+        for (i, inside), (k, source) in itertools.product(enumerate(wans.INSIDE4), enumerate(wans.INSIDE4)):
+            with UdpFlow(lab.opnsense, one.public4[i], source) as flow:
+                seen = flow.ask()
+            assert (seen.server, seen.local, seen.source) == ("opnsense", inside, one.public4[k])
+        for k in (1, 2):  # another one's address, and its own
+            assert by_all(lab.opnsense, one.public4[1], wans.INSIDE4[k], 7) == {(wans.INSIDE4[1], one.public4[k])}
+
+
+def test_clients_reach_a_port_forward_by_each_public_address(lab):
+    for one, client in itertools.product(lab.wans, (lab.client, lab.client2)):
+        for local, source in by_all(client, one.public4[2], None):
+            assert local == CLIENT4 and source in one.public4
+
+
+@pytest.mark.parametrize("inside", [CLIENT6, MANY6_HOST, CLIENT2_6])
+def test_clients_reach_any_host_by_each_prefix(lab, inside):
+    for one in lab.wans:
+        assert ping(lab.client, one.host(inside), CLIENT6)
+        if inside != CLIENT2_6:  # it has no server
+            assert by_all(lab.client2, one.host(inside), CLIENT2_6) == {(inside, one.host(CLIENT2_6))}
+            assert by_all(lab.client, one.host(inside), CLIENT6) == {(inside, one.host(CLIENT6))}
+
+
+def test_clients_and_opnsense_reach_each_edge(lab):
+    for one in lab.wans:
+        assert by_all(lab.client2, one.edge(), CLIENT2_6, 7) == {(wans.ROUTER6, one.host(CLIENT2_6))}
+        assert by_all(lab.client2, one.edge(), CLIENT2_6)  == {(CLIENT6, one.host(CLIENT2_6))}
+        assert by_all(lab.opnsense, one.host(CLIENT6), wans.ROUTER6) == {(CLIENT6, one.edge())}
+        assert by_all(lab.opnsense, one.edge(), wans.ROUTER6, 7) == {(wans.ROUTER6, one.edge())}
+
+
+def test_everything_else_goes_where_it_went(lab):
+    for server, source in ((SERVERS4[0], None), (SERVERS6[0], CLIENT6)):
+        with UdpFlow(lab.client, server, source) as flow:
+            assert lab.wan_of(flow.ask().source)
+    for one in lab.wans:
+        assert refused(lab.client, one.address6, CLIENT6, seconds=0.3), "the router's own"
+    with UdpFlow(lab.router, SERVERS4[0]) as flow:
+        assert flow.ask()
+
+
+def test_a_source_that_is_not_inside_is_refused(lab):
+    """As on its way to a WAN: the answer would go to a stranger."""
+    lab.opnsense.ip("addr add 10.99.0.1/32 dev wan0\naddr add 2001:db8:99::1/128 dev wan0 nodad\n")
+    for one in lab.wans:
+        for target, source in ((one.public4[1], "10.99.0.1"), (one.edge(), "2001:db8:99::1")):
+            assert refused(lab.opnsense, target, source, seconds=0.3)
+
+
+def mtu_of(sock, family):
+    return sock.getsockopt(socket.IPPROTO_IP, 14) if family == 4 else sock.getsockopt(socket.IPPROTO_IPV6, 24)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_errors_find_their_way_back(lab, family):
+    """That a packet is too big, behind OPNsense, and that nobody listens."""
+    lab.opnsense.ip("link set lan1 mtu 1300\n")
+    for one in lab.wans:
+        target = {4: one.public4[3], 6: one.host(CLIENT6)}[family]
+        with UdpFlow(lab.client2, target, {4: CLIENT2_4, 6: CLIENT2_6}[family], port=FORWARDED) as flow:
+            level, option = {4: (socket.IPPROTO_IP, 10), 6: (socket.IPPROTO_IPV6, 23)}[family]
+            flow.sock.setsockopt(level, option, 2)  # never fragment
+            assert flow.ask() and mtu_of(flow.sock, family) == 1500
+
+            def told():
+                try:
+                    flow.sock.send(b"x" * 1400)
+                except OSError:
+                    pass
+                return mtu_of(flow.sock, family) == 1300
+            wait_until(told, "the packet is too big")
+        closed = {4: one.public4[1], 6: one.edge()}[family]
+        with lab.opnsense.socket(AF[family], socket.SOCK_DGRAM) as sock:
+            sock.settimeout(PATIENCE)
+            sock.bind(({4: wans.INSIDE4[0], 6: wans.ROUTER6}[family], 0))
+            sock.connect((closed, 9))
+            sock.send(b"x")
+            with pytest.raises(ConnectionRefusedError):
+                sock.recv(1)
+
+
+def test_a_second_run_changes_nothing(lab):
+    before = lab.router.snapshot()
+    with UdpFlow(lab.opnsense, lab.wans[0].public4[1], wans.INSIDE4[0]) as flow:
+        assert flow.ask()
+        with lab.router.monitor() as monitor:
+            lab.router.update()
+            assert monitor.events() == {}
+        assert flow.ask()
+    assert lab.router.snapshot() == before
+
+
+# What changes
+
+def open_flows(lab):
+    """A flow by each WAN and kind of address: ({flow's identity: WAN's name}, flows)."""
+    flows, homes = [], {}
+    for one in lab.wans:
+        for space, target, source in ((lab.opnsense, one.public4[1], wans.INSIDE4[0]),
+                                      (lab.client2, one.host(CLIENT6), CLIENT2_6),
+                                      (lab.client2, one.edge(), CLIENT2_6)):
+            flows.append(UdpFlow(space, target, source))
+            assert flows[-1].ask()
+            homes[flows[-1].identity] = one.name
+    return homes, flows
+
+
+def test_flows_go_on_and_new_ones_begin_while_wans_are_lost(make_lab):
+    lab = listen(make_lab().up())
+    _, flows = open_flows(lab)
+    streams = [TcpFlow(lab.opnsense, one.public4[1], wans.INSIDE4[0]) for one in lab.wans]
+    with Load(flows, rounds_per_second=100) as load:
+        lab.router.load_base()
+        lab.router.health(att4="down", att6="down")
+        lab.router.update()
+        lab.cut("att")
+        lab.lose_lease("att")
+        lab.router.update()
+        lab.unplug("webpass")
+        lab.router.update()
+        lab.router.load_base()
+        close_all(open_flows(lab)[1])
+        for one in lab.wans:
+            assert by_all(lab.opnsense, one.public4[1], wans.INSIDE4[0], 7) == {(wans.INSIDE4[1], one.public4[0])}
+            assert by_all(lab.client2, one.host(CLIENT6), CLIENT2_6) == {(CLIENT6, one.host(CLIENT2_6))}
+        assert all(stream.echo("x") == "x" for stream in streams)
+    close_all(flows + streams)
+    assert load.lost == {} and load.moved == set()
+    assert nothing_escaped(lab)
+
+
+def test_flows_of_an_old_prefix_end_and_others_go_on(make_lab):
+    lab = listen(make_lab([wans.att(prefix_key="auto"), wans.webpass()]))
+    att, webpass = lab.wans
+    lab.router.run("update-npt", att.interface, att.prefix6)
+    homes, flows = open_flows(lab)
+    lab.give_prefix("att", NEW)
+    lab.router.run("update-npt", att.interface, NEW)
+    old = wans.translate(CLIENT6, wans.PREFIX6, att.prefix6)
+    for flow in flows:
+        ended = homes[flow.identity] == "att" and flow.sock.family == socket.AF_INET6
+        assert (flow.ask(seconds=0.3 if ended else PATIENCE) is None) == ended
+    close_all(flows)
+    assert refused(lab.client2, old, CLIENT2_6, seconds=0.3)
+    lab.take_prefix("att", NEW)
+    for one in (att, webpass):
+        assert by_all(lab.client2, one.host(CLIENT6), CLIENT2_6) == {(CLIENT6, one.host(CLIENT2_6))}
+
+
+def test_without_it_they_leave_as_any_other_flow_and_it_can_be_switched_on(make_lab):
+    lab = listen(make_lab(lan={"hairpin": "no"}).up())
+    targets = [(lab.opnsense, lab.wan("att").public4[1], wans.INSIDE4[0]),
+               (lab.client2, lab.wan("webpass").host(CLIENT6), CLIENT2_6)]
+    flows = [UdpFlow(*target) for target in targets for _ in range(8)]
+    for flow in flows:
+        assert flow.ask(seconds=0.1) is None
+    assert escaped(lab) > 0
+    lab.configure()
+    lab.router.run("update-routes")
+    before = escaped(lab)
+    assert all(flow.ask() for flow in flows), "also flows that had gone to a WAN"
+    assert escaped(lab) == before
+    lab.configure(lan={"hairpin": "no"})
+    lab.router.run("update-routes")
+    assert all(flow.ask(seconds=0.1) is None for flow in flows)
+    close_all(flows)
+
+
+def test_who_has_no_address_on_the_wan_shows_the_routers(make_lab):
+    """An identity that is not mapped, and hosts without a prefix there, reach a WAN's own /128 that leads inside."""
+    lab = listen(make_lab([wans.att(keys={"hairpin6": "yes"}, prefix_key="auto"),
+                           wans.webpass(keys={"hairpin6": "yes"}, nat6="masquerade", prefix_key=None)], inside=4).up())
+    for one in lab.wans:
+        assert by_all(lab.opnsense, one.public4[1], wans.INSIDE4[4], 7) == {(wans.INSIDE4[1], "10.250.250.1")}
+    assert by_all(lab.client2, lab.wan("att").address6, CLIENT2_6, 7) == {(wans.ROUTER6, "3d06:bad:b01:fe::1")}
+    assert by_all(lab.client2, lab.wan("webpass").address6, CLIENT2_6, 7) == {(wans.ROUTER6, lab.wan("webpass").address6)}
+    with UdpFlow(lab.opnsense, lab.wan("att").public4[1], wans.INSIDE4[4]) as flow:
+        assert flow.ask()
+        lab.router.run("update-npt", "enatt0.3242", lab.wan("att").prefix6)  # and looks at all flows
+        assert flow.ask(seconds=PATIENCE)
+    assert nothing_escaped(lab)
