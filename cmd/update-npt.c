@@ -7,6 +7,18 @@
 
 #include <errno.h>
 
+/* By any name of its link: its own, or an alternative one. */
+static const struct wan_conf *find_wan(const struct config *config, const char *interface)
+{
+	const struct wan_conf *wan = config_wan_by_interface(config, interface);
+	unsigned index = if_nametoindex(interface);
+
+	for (size_t i = 0; i < config->n_wans && !wan && index; i++)
+		if (if_nametoindex(config->wans[i].written) == index)
+			wan = &config->wans[i];
+	return wan;
+}
+
 /* Reads the arguments and checks them against the site. */
 static int parse_request(const struct cli *cli, const struct config *config,
 			 struct reconcile *request, struct fault *fault)
@@ -21,7 +33,7 @@ static int parse_request(const struct cli *cli, const struct config *config,
 
 	if (!interface)
 		return 0;
-	request->prefixes.only = config_wan_by_interface(config, interface);
+	request->prefixes.only = find_wan(config, interface);
 	if (!request->prefixes.only)
 		return fault_set(fault, -EINVAL,
 				 "update-npt: \"%s\" is not the interface of a WAN in %s",

@@ -274,9 +274,19 @@ int check_wans(struct config_source *source)
 	return r;
 }
 
+/* As the file calls the links, until somebody has seen them. */
+static void keep_names(struct config *config)
+{
+	memcpy(config->lan.written, config->lan.interface, IFNAMSIZ);
+	for (size_t i = 0; i < config->n_wans; i++)
+		memcpy(config->wans[i].written, config->wans[i].interface, IFNAMSIZ);
+}
+
 int config_check(struct config_source *source)
 {
 	int r = check_complete(source);
+
+	keep_names(&source->config);
 
 	for (size_t i = 0; i < ARRAY_SIZE(section_kinds) && r == 0; i++)
 		r = section_kinds[i]->check ? section_kinds[i]->check(source) : 0;

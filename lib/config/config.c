@@ -83,7 +83,8 @@ size_t config_find_wan(const struct config *config, const char *name)
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface)
 {
 	for (size_t i = 0; i < config->n_wans; i++)
-		if (strcmp(config->wans[i].interface, interface) == 0)
+		if (strcmp(config->wans[i].interface, interface) == 0 ||
+		    strcmp(config->wans[i].written, interface) == 0)
 			return &config->wans[i];
 	return NULL;
 }

@@ -63,7 +63,8 @@ struct prefix_list {
 
 struct wan_conf {
 	char name[32];
-	char interface[IFNAMSIZ];
+	char interface[IFNAMSIZ]; /* what the kernel calls the link now: facts_name_links() */
+	char written[IFNAMSIZ];	  /* in the file: that, or an alternative name of the link */
 	uint32_t mark, table, weight, tier;
 	enum gateway_mode gateway_mode[N_FAMILIES];
 	struct addr gateway[N_FAMILIES]; /* with GATEWAY_FIXED */
@@ -124,7 +125,8 @@ struct config {
 	bool debug_logging;
 
 	struct {
-		char interface[IFNAMSIZ];
+		char interface[IFNAMSIZ]; /* as in struct wan_conf */
+		char written[IFNAMSIZ];
 		struct prefix prefix4;	       /* a network */
 		struct addr router4;	       /* AF_UNSPEC: none, the hosts are on the link */
 		struct prefix_list inside4;    /* networks behind router4, apart from prefix4 */
@@ -181,5 +183,5 @@ bool config_any_wan(const struct config *config, bool (*is)(const struct wan_con
 
 /* The WAN of that name, by its index; n_wans: there is none. */
 size_t config_find_wan(const struct config *config, const char *name);
-/* The WAN of that interface, or NULL. */
+/* The WAN whose link has that name, now or in the file, or NULL. */
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface);

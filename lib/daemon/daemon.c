@@ -35,7 +35,7 @@ static bool concerns(unsigned ifindex, const char *name, void *arg)
 	const struct management *management = &d->outcome.site.facts.management;
 
 	return (*name && (management->index == ifindex || management_has(management, name))) ||
-	       strcmp(name, d->config->lan.interface) == 0 ||
+	       strcmp(name, d->config->lan.written) == 0 ||
 	       config_wan_by_interface(d->config, name) || !d->outcome.site.facts.wans ||
 	       facts_link(&d->outcome.site.facts, ifindex);
 }

@@ -113,7 +113,7 @@ void patient_diagnose_steps(const struct patient *patient,
 }
 
 /* One look at all that a run looks at, and the plan of what a run would change. */
-static int examine_kernel(struct patient *patient)
+static int examine_kernel(struct patient *patient, struct config *config)
 {
 	_cleanup_(prefix_sources_close) struct prefix_sources sources = {};
 	struct reconcile request = { .mode = RECONCILE_LOOK, .wait = true };
@@ -123,8 +123,7 @@ static int examine_kernel(struct patient *patient)
 		return -ENOMEM;
 	request.prefixes.sources = sources.v;
 	request.prefixes.n_sources = sources.n;
-	reconcile(patient->config, &request, &patient->kernel, &patient->outcome,
-		  &patient->unplanned);
+	reconcile(config, &request, &patient->kernel, &patient->outcome, &patient->unplanned);
 	if (patient->outcome.site.config)
 		patient->site = &patient->outcome.site;
 	else
@@ -132,14 +131,14 @@ static int examine_kernel(struct patient *patient)
 	return 0;
 }
 
-static int examine(struct patient *patient)
+static int examine(struct patient *patient, struct config *config)
 {
 	struct diagnosis *diagnosis = patient->diagnosis;
 	int r = 0;
 
 	diagnosis->topic = "kernel";
 	if (patient->config)
-		r = examine_kernel(patient);
+		r = examine_kernel(patient, config);
 	for (size_t i = 0; i < ARRAY_SIZE(checks) && r == 0; i++) {
 		struct fault fault = {};
 
@@ -182,7 +181,7 @@ int doctor_examine(const char *config_path, bool verbose)
 					: "begin with the example: `cp " MWAN_EXAMPLES
 					  "/mwan.conf /etc/mwan/`, and edit it for this site");
 	if (r != -ENOMEM)
-		r = examine(&patient);
+		r = examine(&patient, &config);
 	if (diagnosis_print(&diagnosis, verbose, stdout) < 0)
 		r = -ENOMEM;
 	outcome_done(&patient.outcome);

@@ -30,7 +30,7 @@ static bool is_silent(const struct config *config, size_t wan, const struct fact
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		if (config_has_family(config, wan, family) &&
 		    facts->wans[wan].gateway[family].present &&
-		    !is_down(report, config->wans[wan].interface, family))
+		    !is_down(report, config->wans[wan].written, family))
 			return false;
 	return true;
 }

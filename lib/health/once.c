@@ -72,7 +72,7 @@ int probe_site(const struct site *site, struct nl_sock *sk, struct report *ret, 
 	return r < 0 ? r : report_add_flows(ret, &flows, flow_table_is_full(&flows));
 }
 
-int probe_once(const struct config *config, struct report *ret, struct fault *fault)
+int probe_once(struct config *config, struct report *ret, struct fault *fault)
 {
 	struct reconcile request = { .mode = RECONCILE_LOOK, .prefixes.ended = true };
 	_cleanup_(prefix_sources_close) struct prefix_sources sources = {};

@@ -11,7 +11,7 @@
  * Probes each WAN once, changing nothing; the verdicts in *ret are those of this one cycle. The
  * caller's: report_done(). 0, or a negative errno with a fault.
  */
-int probe_once(const struct config *config, struct report *ret, struct fault *fault);
+int probe_once(struct config *config, struct report *ret, struct fault *fault);
 
 /* The same over a site that a run has found already. */
 int probe_site(const struct site *site, struct nl_sock *sk, struct report *ret,

@@ -101,7 +101,7 @@ static void make_wan(const struct wan_conf *conf, const struct wan_facts *facts,
 		     struct wan_report *ret)
 {
 	memcpy(ret->name, conf->name, sizeof(ret->name));
-	memcpy(ret->interface, conf->interface, sizeof(ret->interface));
+	memcpy(ret->interface, conf->written, sizeof(ret->interface));
 	ret->mark = conf->mark;
 	ret->table = conf->table;
 	ret->tier = conf->tier;
@@ -148,7 +148,7 @@ static int make_lan(const struct site *site, const struct lan_report *before, st
 	const struct facts *facts = &site->facts;
 	struct fault fault = {};
 
-	memcpy(report->lan.interface, site->config->lan.interface, sizeof(report->lan.interface));
+	memcpy(report->lan.interface, site->config->lan.written, sizeof(report->lan.interface));
 	report->lan.carrier = facts->lan.link.index && facts->lan.up && facts->lan.carrier;
 	report->lan.router4 = facts->router4;
 	report->lan.router6 = facts->router6;

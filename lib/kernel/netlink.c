@@ -191,6 +191,24 @@ struct nlmsghdr *netlink_copy(const struct nlmsghdr *message)
 	return copy ? memcpy(copy, message, message->nlmsg_len) : NULL;
 }
 
+struct netlink_names netlink_link_names(struct nlmsghdr *message)
+{
+	struct nlattr *name = nlmsg_find_attr(message, sizeof(struct ifinfomsg), IFLA_IFNAME);
+	struct nlattr *others = nlmsg_find_attr(message, sizeof(struct ifinfomsg), IFLA_PROP_LIST);
+	struct netlink_names names = {};
+	struct nlattr *attr;
+	int rest;
+
+	if (name)
+		names.v[names.n++] = nla_get_string(name);
+	if (!name || !others)
+		return names;
+	nla_for_each_nested (attr, others, rest)
+		if (nla_type(attr) == IFLA_ALT_IFNAME && names.n < ARRAY_SIZE(names.v))
+			names.v[names.n++] = nla_get_string(attr);
+	return names;
+}
+
 struct addr netlink_addr(const struct nlattr *attr, int family)
 {
 	struct addr addr = {};

@@ -73,6 +73,13 @@ ssize_t netlink_receive(struct nl_sock *sk, bool wait, struct netlink_datagram *
 /* A copy of the message, the caller's; NULL: no memory. */
 struct nlmsghdr *netlink_copy(const struct nlmsghdr *message);
 
+/* All names of the link that a message of RTM_NEWLINK is about: the kernel's own comes first. */
+struct netlink_names {
+	const char *v[16]; /* in the message */
+	size_t n;
+};
+struct netlink_names netlink_link_names(struct nlmsghdr *message);
+
 /* The address in an attribute, or AF_UNSPEC without one. */
 struct addr netlink_addr(const struct nlattr *attr, int family);
 

@@ -30,12 +30,21 @@ struct facts_dump {
 
 static struct link_fact *link_by_name(struct facts_dump *dump, const char *name)
 {
-	if (strcmp(name, dump->config->lan.interface) == 0)
+	if (strcmp(name, dump->config->lan.written) == 0)
 		return &dump->facts->lan;
 	for (size_t i = 0; i < dump->facts->n_wans; i++)
-		if (strcmp(name, dump->config->wans[i].interface) == 0)
+		if (strcmp(name, dump->config->wans[i].written) == 0)
 			return &dump->facts->wans[i].link;
 	return NULL;
+}
+
+static struct link_fact *link_of(struct facts_dump *dump, const struct netlink_names *names)
+{
+	struct link_fact *link = NULL;
+
+	for (size_t i = 0; i < names->n && !link; i++)
+		link = link_by_name(dump, names->v[i]);
+	return link;
 }
 
 /* What net.ipv6.conf says of the link, and comes with it. */
@@ -58,19 +67,17 @@ static void read_inet6(struct nlmsghdr *message, struct link_fact *link)
 static int on_link(struct nlmsghdr *message, void *arg)
 {
 	struct ifinfomsg *info = nlmsg_data(message);
-	struct nlattr *name = nlmsg_find_attr(message, sizeof(*info), IFLA_IFNAME);
+	struct netlink_names names = netlink_link_names(message);
 	struct nlattr *mtu = nlmsg_find_attr(message, sizeof(*info), IFLA_MTU);
 	struct facts_dump *dump = arg;
 	struct link_fact *link;
 
-	if (message->nlmsg_type != RTM_NEWLINK || !name)
-		return 0;
-	link = link_by_name(dump, nla_get_string(name));
+	link = message->nlmsg_type == RTM_NEWLINK ? link_of(dump, &names) : NULL;
 	if (!link)
 		return 0;
 
 	link->link.index = info->ifi_index;
-	snprintf(link->link.name, sizeof(link->link.name), "%s", nla_get_string(name));
+	snprintf(link->link.name, sizeof(link->link.name), "%s", names.v[0]);
 	if (mtu)
 		link->mtu[IPV4] = link->mtu[IPV6] = nla_get_u32(mtu);
 	read_inet6(message, link);

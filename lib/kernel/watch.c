@@ -37,10 +37,12 @@ struct watch {
 static bool concerns_link(struct watch *watch, struct nlmsghdr *message)
 {
 	struct ifinfomsg *info = nlmsg_data(message);
-	struct nlattr *name = nlmsg_find_attr(message, sizeof(*info), IFLA_IFNAME);
+	struct netlink_names names = netlink_link_names(message);
+	bool concerns = watch->handlers->concerns(info->ifi_index, "", watch->arg);
 
-	return watch->handlers->concerns(info->ifi_index, name ? nla_get_string(name) : "",
-					 watch->arg);
+	for (size_t i = 0; i < names.n && !concerns; i++)
+		concerns = watch->handlers->concerns(info->ifi_index, names.v[i], watch->arg);
+	return concerns;
 }
 
 static bool concerns_address(struct watch *watch, struct nlmsghdr *message)

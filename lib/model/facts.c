@@ -7,6 +7,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <string.h>
 
 void facts_done(struct facts *facts)
 {
@@ -53,6 +54,19 @@ struct link_fact *facts_link(const struct facts *facts, unsigned index)
 		if (facts->wans[i].link.link.index == index)
 			return &facts->wans[i].link;
 	return NULL;
+}
+
+static void name_link(const struct link_fact *link, const char written[IFNAMSIZ],
+		      char ret[IFNAMSIZ])
+{
+	memcpy(ret, link->link.index ? link->link.name : written, IFNAMSIZ);
+}
+
+void facts_name_links(const struct facts *facts, struct config *config)
+{
+	name_link(&facts->lan, config->lan.written, config->lan.interface);
+	for (size_t i = 0; i < config->n_wans; i++)
+		name_link(&facts->wans[i].link, config->wans[i].written, config->wans[i].interface);
 }
 
 bool router_is_preferred(const struct gateway_fact *a, const struct gateway_fact *b)

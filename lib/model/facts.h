@@ -96,6 +96,9 @@ int facts_check_shared(const struct facts *facts, struct fault *fault);
 /* The site's link with that index; NULL: none. */
 struct link_fact *facts_link(const struct facts *facts, unsigned index);
 
+/* Calls each link in config as the kernel does now; one that is not there, as the file does. */
+void facts_name_links(const struct facts *facts, struct config *config);
+
 /* Adds a router, or what another default route says of it. 0 or -ENOMEM. */
 int router_list_add(struct router_list *routers, struct gateway_fact gateway);
 /*

@@ -86,7 +86,7 @@ static bool is_whole(const struct flow_query *query)
 				: query->has_sport || !protocol_has_ports(query->flow.protocol);
 }
 
-static int look(const struct config *config, struct kernel *kernel, struct outcome *outcome,
+static int look(struct config *config, struct kernel *kernel, struct outcome *outcome,
 		struct fault *fault)
 {
 	struct reconcile request = { .mode = RECONCILE_LOOK, .prefixes.ended = true };

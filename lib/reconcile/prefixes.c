@@ -23,7 +23,7 @@ static struct delegation in_use(const struct npt_state *npt, size_t wan)
 static struct delegation ask(const struct config *config, const struct prefix_request *request,
 			     size_t wan, const struct npt_state *npt)
 {
-	unsigned ifindex = if_nametoindex(config->wans[wan].interface);
+	unsigned ifindex = if_nametoindex(config->wans[wan].written);
 	struct delegation answer = {};
 
 	/* For a link that is not there, the last prefix still stands. */

@@ -35,6 +35,7 @@
 struct reconcile_run {
 	const struct reconcile *request;
 	struct kernel *kernel;
+	struct config *config; /* the same as of the site, which does not change it */
 
 	/* Prefixes and verdicts stand from the start; each look fills in the rest. */
 	struct site site;
@@ -108,6 +109,7 @@ static int look(struct reconcile_run *run, struct fault *fault)
 
 	if (r < 0)
 		return r;
+	facts_name_links(&run->site.facts, run->config);
 	npt_refuse_onlink(run->site.config, &run->site.facts, &run->npt, &run->site.npt);
 	r = observe_net(run->kernel->sk, &run->site.facts, &run->objects, fault);
 	if (r == 0)
@@ -361,10 +363,11 @@ static int protect(struct reconcile_run *run, int r, struct fault *fault)
 	return protect_stop(r, &reason, fault);
 }
 
-int reconcile(const struct config *config, const struct reconcile *request, struct kernel *kernel,
+int reconcile(struct config *config, const struct reconcile *request, struct kernel *kernel,
 	      struct outcome *ret, struct fault *fault)
 {
-	_cleanup_(run_done) struct reconcile_run run = { request, kernel, .site.config = config };
+	_cleanup_(run_done) struct reconcile_run run = { request, kernel, config,
+							 .site.config = config };
 	int r = prepare(&run, fault);
 
 	if (r < 0)

@@ -70,5 +70,5 @@ enum {
  * far as addresses, routes and rules could be put back. ret: NULL if of no interest; also filled on
  * a failure after the links were seen: look at ret->site.config, which is NULL before.
  */
-int reconcile(const struct config *config, const struct reconcile *request, struct kernel *kernel,
+int reconcile(struct config *config, const struct reconcile *request, struct kernel *kernel,
 	      struct outcome *ret, struct fault *fault);

@@ -18,6 +18,7 @@ import subprocess
 from collections import Counter
 
 import networkd
+import ptp
 import topology
 import wans as wan
 from daemon import Daemon
@@ -101,6 +102,38 @@ class Isp(Namespace):
             for item in networkd.elements(self.command(["nft", "-j", "list", "set", "inet", "echo", f"seen{family}"])):
                 found[tuple(item["elem"]["val"]["concat"])] += item["elem"]["counter"]["packets"]
         return dict(found)
+
+
+class PtpIsp(Isp):
+    """A provider at the other end of a point-to-point link."""
+
+    def __init__(self, description, router):
+        super().__init__(description)
+        self._router, self._line = router, None
+
+    def links(self):
+        """Makes the link, in the place of the one before."""
+        self.hang_up()
+        self._line = ptp.Line((self._router, self.wan.interface), (self, "mwan"))
+        self.sysctl("net/ipv6/conf/mwan/addr_gen_mode", 1)
+        self._router.sysctl(f"net/ipv6/conf/{self.wan.interface}/addr_gen_mode", 1)
+        return f"link property add dev {self.wan.interface} altname {self.wan.altname}\n" if self.wan.altname else ""
+
+    def hang_up(self):
+        """The line is gone, and so is the link at either end."""
+        if self._line:
+            self._line.hang_up()
+
+    def give_address(self, address4):
+        """The address that the next call gets; another one is a leak. Returns the way there from the internet."""
+        self.wan.address4 = address4
+        own = ", ".join(self.wan.sources4())
+        self.nft(f"flush set inet lab own4\nadd element inet lab own4 {{ 0.0.0.0, {own} }}\n")
+        return f"route replace {topology.network4(self.wan)} via 100.64.{self.wan.mark}.1\n"
+
+    def close(self):
+        self.hang_up()
+        super().close()
 
 
 class Lab:
@@ -228,6 +261,17 @@ class Lab:
         self.router.ip(self.isp(name).links())
         self.mend(name)
 
+    def hang_up(self, name):
+        """A point-to-point WAN's link is gone."""
+        self.isp(name).hang_up()
+
+    def dial(self, name, address4, interface=None):
+        """It is there again: another link, with another address, maybe called otherwise."""
+        isp = self.isp(name)
+        isp.wan.interface = interface or isp.wan.interface
+        self.internet.ip(isp.give_address(address4))
+        self.plug(name)
+
     def rename(self, name, interface):
         """The WAN's interface is called otherwise, as by a .link file; mwan.conf is as it was."""
         one = self.wan(name)
@@ -270,7 +314,7 @@ class Lab:
         return router
 
     def _make_isp(self, description):
-        return Isp(description)
+        return PtpIsp(description, self.router) if description.ptp else Isp(description)
 
     def _router_setup(self):
         """What stands in for networkd: [(namespace, lines for `ip`, ruleset)]."""

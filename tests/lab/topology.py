@@ -62,6 +62,8 @@ def veth(name, mac, peer, peer_mac, namespace):
 def router_wan(one, replace=False):
     """What DHCP and router advertisements leave on a WAN's interface."""
     add = "replace" if replace else "add"
+    if one.ptp:
+        return router_ptp(one)
     lines = f"link set {one.interface} up mtu {one.mtu}\naddr {add} {one.address4} dev {one.interface}\n"
     lines += f"addr {add} {one.address6}/128 dev {one.interface} nodad\n"
     if one.gateway4:
@@ -71,9 +73,26 @@ def router_wan(one, replace=False):
     return lines
 
 
+def router_ptp(one):
+    """What pppd leaves with `defaultroute`, IPv6CP, and a router advertisement with DHCPv6."""
+    own = one.address4.split("/")[0]
+    lines = f"link set {one.interface} up mtu {one.mtu}\n"
+    lines += f"addr replace {own} peer {one.gateway4}/32 dev {one.interface}\n"
+    lines += f"route replace default dev {one.interface} scope link metric {one.metric}\n"
+    if one.gateway6:
+        lines += f"addr replace {router_linklocal(one)}/64 dev {one.interface} nodad\n"
+        lines += f"addr replace {one.address6}/128 dev {one.interface} nodad\n"
+        lines += f"route replace default via {one.gateway6} dev {one.interface} proto ra metric {one.metric}\n"
+    return lines
+
+
 def isp_addresses(one):
     """The provider's end of the link to the router, which it calls mwan, and its routes through it."""
     own = one.address4.split("/")[0]
+    if one.ptp:
+        lines = f"link set lo up\nlink set mwan up mtu {one.mtu}\naddr replace {one.gateway4} peer {own}/32 dev mwan\n"
+        lines += f"addr replace {one.gateway6 or 'fe80::1'}/64 dev mwan nodad\nroute replace {one.address6}/128 dev mwan\n"
+        return lines + f"route replace {one.prefix6} via {router_linklocal(one)} dev mwan\n"
     lines = f"link set lo up\nlink set mwan up\naddr replace {one.gateway6 or 'fe80::1'}/64 dev mwan nodad\n"
     if one.routed4:
         lines += f"addr replace {one.gateway4}/32 dev mwan\nroute replace {own}/32 dev mwan\n"

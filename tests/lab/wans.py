@@ -39,6 +39,8 @@ class Wan:
     nat6: str = "npt"
     prefix_key: str = "fixed"  # what prefix6 is in mwan.conf: fixed, or auto
     mtu: int = 1500
+    ptp: bool = False  # a point-to-point link; gateway4 is its peer
+    altname: str = ""  # another name that the link has
     metric: int = 100  # of the default routes that DHCP and RA leave in main
     keys: dict = field(default_factory=dict)  # further keys of the [wan …] section, or changed ones
 
@@ -85,6 +87,23 @@ def webpass(**changes):
         "address4": "136.25.91.242/29", "gateway4": "136.25.91.241",
         "public4": [f"136.25.91.{n}" for n in range(242, 247)], "routed4": False,
         "address6": "2604:5500:c271:8000::72b", "prefix6": "2604:5500:c271:be00::/60", **changes})
+
+
+def dsl(**changes):
+    """PPPoE: one address, the link itself as gateway, and a delegated prefix."""
+    return Wan(**{
+        "name": "dsl", "interface": "ppp0", "mark": 3, "table": 300, "metric": 102, "ptp": True, "mtu": 1492,
+        "address4": "198.51.100.9/32", "gateway4": "198.51.100.1", "public4": [], "nat4": "masquerade",
+        "address6": "2001:db8:d51::9", "prefix6": "2001:db8:d:50::/60", **changes})
+
+
+def lte(**changes):
+    """A modem on USB: IPv4 behind one address that changes, and no IPv6. Its link is known by another name."""
+    return Wan(**{
+        "name": "lte", "interface": "wwan0", "altname": "lte0", "mark": 4, "table": 400, "metric": 103, "ptp": True,
+        "address4": "100.70.1.2/32", "gateway4": "100.70.0.1", "public4": [], "nat4": "masquerade", "mtu": 1428,
+        "address6": "2001:db8:17e::2", "prefix6": "2001:db8:17e:10::/60", "gateway6": None, "prefix_key": None, "nat6": None,
+        "keys": {"interface": "lte0", "gateway6": "none"}, **changes})
 
 
 def original():

@@ -44,8 +44,8 @@ static const struct prefix_source sources[] = { { fake_find, &unknown }, { fake_
 static void set_up(void)
 {
 	scene_make(&scene, "contract");
-	strcpy(scene.config.wans[ATT].interface, "lo");
-	strcpy(scene.config.wans[WEBPASS].interface, "mwan-absent");
+	strcpy(scene.config.wans[ATT].written, "lo");
+	strcpy(scene.config.wans[WEBPASS].written, "mwan-absent");
 	ck_assert_int_eq(npt_state_new(2, &kept), 0);
 	kept.delegated[ATT] = a_prefix(OLD);
 	kept.until_us[ATT] = END;
