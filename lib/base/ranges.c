@@ -102,8 +102,7 @@ void ranges_done(struct ranges *ranges)
 	*ranges = (struct ranges){};
 }
 
-/* The first range from `from` on that doesn't end before the point; n: none. */
-static size_t find(const struct ranges *ranges, size_t from, struct point point)
+size_t ranges_find(const struct ranges *ranges, size_t from, struct point point)
 {
 	size_t until = ranges->n;
 
@@ -125,7 +124,7 @@ static bool begins_by(const struct ranges *ranges, size_t i, struct point point)
 
 bool ranges_have(const struct ranges *ranges, struct point point)
 {
-	return begins_by(ranges, find(ranges, 0, point), point);
+	return begins_by(ranges, ranges_find(ranges, 0, point), point);
 }
 
 bool ranges_contain(const struct ranges *a, const struct ranges *b)
@@ -133,7 +132,7 @@ bool ranges_contain(const struct ranges *a, const struct ranges *b)
 	size_t at = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
-		at = find(a, at, b->v[i].first);
+		at = ranges_find(a, at, b->v[i].first);
 		if (!begins_by(a, at, b->v[i].first))
 			return false;
 		while (point_cmp(a->v[at].last, b->v[i].last) < 0) {
@@ -151,7 +150,7 @@ bool ranges_overlap(const struct ranges *a, const struct ranges *b)
 	size_t at = 0;
 
 	for (size_t i = 0; i < few->n; i++) {
-		at = find(many, at, few->v[i].first);
+		at = ranges_find(many, at, few->v[i].first);
 		if (begins_by(many, at, few->v[i].last))
 			return true;
 	}

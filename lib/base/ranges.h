@@ -39,6 +39,8 @@ int ranges_add(struct ranges *ranges, struct range range);
 void ranges_sort(struct ranges *ranges);
 void ranges_done(struct ranges *ranges);
 
+/* Of sorted ranges: the first from `from` on that doesn't end before the point; n: none. */
+size_t ranges_find(const struct ranges *ranges, size_t from, struct point point);
 /* Of sorted ranges: the point is in one; all of b is in a; the two share a point. */
 bool ranges_have(const struct ranges *ranges, struct point point);
 bool ranges_contain(const struct ranges *a, const struct ranges *b);

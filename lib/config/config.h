@@ -89,7 +89,8 @@ struct map4 {
 
 /* Where new flows go that a rule matches. Rules that say the same of it share one. */
 struct policy {
-	bool *wans; /* owned; by the WAN's index */
+	char name[32]; /* of the first of them; "": [balance] */
+	bool *wans;    /* owned; by the WAN's index */
 	enum balance_mode mode;
 	bool unreachable; /* otherwise = unreachable, not balance */
 };

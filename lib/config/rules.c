@@ -203,6 +203,7 @@ static int find_policy(struct config_source *source, const struct section *secti
 	r = read_wans(source, section, wans);
 	if (r < 0)
 		return r;
+	snprintf(policy.name, sizeof(policy.name), "%s", rule->name);
 	policy.wans = TAKE(wans);
 	return add_policy(config, policy, &rule->policy) < 0 ? config_no_memory(source) : 0;
 }

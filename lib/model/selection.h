@@ -19,11 +19,21 @@ struct slot_range {
 	uint32_t mark;
 };
 
+/* Of which sources the flows of a group are. */
+enum flow_sources {
+	SOURCES_ALL,	  /* but for those of the other groups */
+	SOURCES_UNMAPPED, /* IPv4, in no [map4] */
+	SOURCES_MAP4,	  /* one of [map4] that some WAN can't translate now */
+};
+
 /* Flows from inside that choose among themselves. */
 struct flow_group {
-	char name[ADDR_TEXT]; /* "": all flows of the family */
+	size_t policy; /* index: of the rules that they meet; 0: they meet none */
 	enum family family;
 	enum balance_mode mode; /* what a flow's choice depends on */
+	enum flow_sources sources;
+	size_t map4;	      /* of SOURCES_MAP4: which one */
+	char name[ADDR_TEXT]; /* its address, or "unmapped"; "": all sources */
 };
 
 struct selection {
@@ -37,7 +47,10 @@ struct selection {
 	const struct wan_conf *best; /* for the router's own traffic; NULL: none */
 };
 
-/* First one for each family, by its index; then the groups that have a name. */
+/*
+ * First those of flows without a rule: one for each family, by its index, then the groups that have
+ * a name. Then the same groups again for each policy.
+ */
 struct selections {
 	struct selection *v; /* owned */
 	size_t n;

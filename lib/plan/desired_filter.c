@@ -113,7 +113,7 @@ static void fill_probes(const struct site *site, bool answers, FILE *f)
 			ntohl(site->facts.machine));
 }
 
-void desired_filter(const struct site *site, FILE *f)
+int desired_filter(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
 	const char *lan = config->lan.interface;
@@ -140,4 +140,5 @@ void desired_filter(const struct site *site, FILE *f)
 	fputs("# chain inet filter shared\n", f);
 	shared_addresses_write(site, "add rule inet filter shared", f);
 	fill_mss(site, f);
+	return 0;
 }

@@ -8,96 +8,107 @@
 #include "plan/groups.h"
 #include "plan/hairpin_rules.h"
 #include "plan/masqueraded.h"
+#include "plan/rules.h"
 
-static struct group_suffix suffix_of(const struct selection *selection)
-{
-	return group_suffix(selection->group);
-}
+/* A group of flows that choose among themselves, while it is written. */
+struct mangle_group {
+	const struct selection *selection;
+	struct group_suffix suffix;
+};
 
-typedef void (*mangle_writer)(const struct selection *selection, FILE *f);
+typedef void (*mangle_writer)(const struct mangle_group *group, FILE *f);
 
 static void each_selection(const struct site *site, mangle_writer write, FILE *f)
 {
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		for (size_t i = 0; i < site->selections.n; i++)
-			if (site->selections.v[i].group.family == family)
-				write(&site->selections.v[i], f);
+	for (enum family family = 0; family < N_FAMILIES; family++) {
+		for (size_t i = 0; i < site->selections.n; i++) {
+			const struct selection *selection = &site->selections.v[i];
+			const struct flow_group *of = &selection->group;
+			struct mangle_group group = {
+				.selection = selection,
+				.suffix = group_suffix(site->config, of),
+			};
+
+			if (of->family == family)
+				write(&group, f);
+		}
+	}
 }
 
 /* The map from the number that a new flow draws to the mark of a WAN. */
-static void declare_share(const struct selection *selection, FILE *f)
+static void declare_share(const struct mangle_group *group, FILE *f)
 {
 	fprintf(f,
 		"add map inet mangle share%s { typeof numgen random mod %d : ct mark; flags "
 		"interval; }\n",
-		suffix_of(selection).s, SLOTS);
+		group->suffix.s, SLOTS);
 }
 
-static void fill_share(const struct selection *selection, FILE *f)
+static void fill_share(const struct mangle_group *group, FILE *f)
 {
-	struct group_suffix suffix = suffix_of(selection);
+	const struct selection *selection = group->selection;
 
-	fprintf(f, "# map inet mangle share%s\n", suffix.s);
+	fprintf(f, "# map inet mangle share%s\n", group->suffix.s);
 	for (size_t i = 0; i < selection->n_ranges; i++)
-		fprintf(f, "add element inet mangle share%s { %u-%u : %u }\n", suffix.s,
+		fprintf(f, "add element inet mangle share%s { %u-%u : %u }\n", group->suffix.s,
 			selection->ranges[i].first, selection->ranges[i].last,
 			selection->ranges[i].mark);
 }
 
-static void declare_choose(const struct selection *selection, FILE *f)
+static void declare_choose(const struct mangle_group *group, FILE *f)
 {
-	fprintf(f, "add chain inet mangle choose%s\n", suffix_of(selection).s);
+	fprintf(f, "add chain inet mangle choose%s\n", group->suffix.s);
 }
 
 /* A rule that draws: the source of the number, and the selection whose share it is of. */
-static void draw(const struct selection *selection, const char *condition, const char *source,
+static void draw(const struct mangle_group *group, const char *condition, const char *source,
 		 FILE *f)
 {
-	struct group_suffix suffix = suffix_of(selection);
+	const char *suffix = group->suffix.s;
 
-	fprintf(f, "add rule inet mangle choose%s %sct mark set %s map @share%s\n", suffix.s,
-		condition, source, suffix.s);
+	fprintf(f, "add rule inet mangle choose%s %sct mark set %s map @share%s\n", suffix,
+		condition, source, suffix);
 }
 
-static void draw_by_hash(const struct selection *selection, const char *condition, const char *of,
+static void draw_by_hash(const struct mangle_group *group, const char *condition, const char *of,
 			 FILE *f)
 {
-	const char *ip = selection->group.family == IPV4 ? "ip" : "ip6";
+	const char *ip = group->selection->group.family == IPV4 ? "ip" : "ip6";
 	char source[160];
 
 	snprintf(source, sizeof(source), "jhash %s saddr%s%s%s mod %d seed 0x%x", ip,
 		 *of ? " . " : "", *of ? ip : "", of, SLOTS, DRAW_SEED);
-	draw(selection, condition, source, f);
+	draw(group, condition, source, f);
 }
 
 /*
  * Sets the mark of a flow that has none, by a hash of what identifies it: when its first packets
  * race on two CPUs, both choose alike. A flow without ports draws by chance.
  */
-static void fill_choose(const struct selection *selection, FILE *f)
+static void fill_choose(const struct mangle_group *group, FILE *f)
 {
-	struct group_suffix suffix = suffix_of(selection);
+	const char *suffix = group->suffix.s;
 	char source[64];
 
-	fprintf(f, "# chain inet mangle choose%s\n", suffix.s);
-	switch (selection->group.mode) {
+	fprintf(f, "# chain inet mangle choose%s\n", suffix);
+	switch (group->selection->group.mode) {
 	case BALANCE_FLOW:
-		draw_by_hash(selection, "",
-			     selection->group.family == IPV4 ? " daddr . icmp id"
-							     : " daddr . icmpv6 id",
+		draw_by_hash(group, "",
+			     group->selection->group.family == IPV4 ? " daddr . icmp id"
+								    : " daddr . icmpv6 id",
 			     f);
-		draw_by_hash(selection, "ct mark 0 ", " daddr . th sport . th dport", f);
+		draw_by_hash(group, "ct mark 0 ", " daddr . th sport . th dport", f);
 		snprintf(source, sizeof(source), "numgen random mod %d", SLOTS);
-		draw(selection, "ct mark 0 ", source, f);
+		draw(group, "ct mark 0 ", source, f);
 		break;
 	case BALANCE_SOURCE:
-		draw_by_hash(selection, "", "", f);
+		draw_by_hash(group, "", "", f);
 		break;
 	case BALANCE_SOURCE_DESTINATION:
-		draw_by_hash(selection, "", " daddr", f);
+		draw_by_hash(group, "", " daddr", f);
 		break;
 	}
-	fprintf(f, "add rule inet mangle choose%s meta mark set ct mark\n", suffix.s);
+	fprintf(f, "add rule inet mangle choose%s meta mark set ct mark\n", suffix);
 }
 
 /*
@@ -139,10 +150,14 @@ static void fill_prerouting(const struct config *config, FILE *f)
 	fputs(" }\n", f);
 }
 
-void desired_mangle(const struct site *site, FILE *f)
+int desired_mangle(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
+	_cleanup_(rule_maps_done) struct rule_maps maps = {};
+	int r = rule_maps_make(config, &maps);
 
+	if (r < 0)
+		return r;
 	each_selection(site, declare_share, f);
 	fputs("add chain inet mangle from_lan\n", f);
 	forged_declare(f);
@@ -151,6 +166,7 @@ void desired_mangle(const struct site *site, FILE *f)
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
 	each_selection(site, declare_choose, f);
+	rules_declare(config, &maps, f);
 
 	each_selection(site, fill_share, f);
 	each_selection(site, fill_choose, f);
@@ -158,7 +174,9 @@ void desired_mangle(const struct site *site, FILE *f)
 	for (size_t i = 0; i < config->n_wans; i++)
 		fill_from_wan(site, i, f);
 	hairpins_write(site, f);
-	flow_groups_write(site, f);
+	rules_write_maps(config, &maps, f);
+	flow_groups_write(site, &maps, f);
 	masqueraded_write(site, f);
 	fill_prerouting(config, f);
+	return 0;
 }

@@ -46,7 +46,7 @@ static struct masquerade_text masquerade(const struct site *site, size_t wan, en
 	return text;
 }
 
-void desired_nat(const struct site *site, FILE *f)
+int desired_nat(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
 	bool map = config_any_wan(config, wan_maps4);
@@ -89,6 +89,7 @@ void desired_nat(const struct site *site, FILE *f)
 				masquerade(site, w, IPV4).s);
 	}
 	hairpins_write_postrouting(config, IPV4, f);
+	return 0;
 }
 
 /* ---- ip6 nat: NPT ---- */
@@ -149,7 +150,7 @@ static void fill_snpt(const struct site *site, size_t wan, FILE *f)
 			prefix_str(npt_outside(config, &site->npt, wan)).s);
 }
 
-void desired_nat6(const struct site *site, FILE *f)
+int desired_nat6(const struct site *site, FILE *f)
 {
 	hairpins_declare_nat(site->config, IPV6, f);
 	hairpins_write_nat(site, IPV6, f);
@@ -161,4 +162,5 @@ void desired_nat6(const struct site *site, FILE *f)
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		fill_snpt(site, i, f);
 	hairpins_write_postrouting(site->config, IPV6, f);
+	return 0;
 }

@@ -8,7 +8,7 @@
 
 int desired_nft(const struct site *site, struct nft_texts *ret)
 {
-	static void (*const writers[N_NFT_PARTS])(const struct site *, FILE *) = {
+	static int (*const writers[N_NFT_PARTS])(const struct site *, FILE *) = {
 		[NFT_FILTER] = desired_filter,
 		[NFT_MANGLE] = desired_mangle,
 		[NFT_NAT] = desired_nat,
@@ -18,11 +18,13 @@ int desired_nft(const struct site *site, struct nft_texts *ret)
 
 	for (size_t i = 0; i < N_NFT_PARTS; i++) {
 		struct memory out = {};
+		int r, closed;
 
 		if (memory_open(&out) < 0)
 			return -ENOMEM;
-		writers[i](site, out.f);
-		if (memory_close(&out, &texts.v[i]) < 0)
+		r = writers[i](site, out.f);
+		closed = memory_close(&out, &texts.v[i]);
+		if (r < 0 || closed < 0)
 			return -ENOMEM;
 	}
 

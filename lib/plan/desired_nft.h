@@ -12,8 +12,8 @@
 /* The text of each part. 0 or -ENOMEM. */
 int desired_nft(const struct site *site, struct nft_texts *ret);
 
-/* The writers of one part each. A full disk or memory shows in f. */
-void desired_filter(const struct site *site, FILE *f);
-void desired_mangle(const struct site *site, FILE *f);
-void desired_nat(const struct site *site, FILE *f);
-void desired_nat6(const struct site *site, FILE *f);
+/* The writers of one part each. 0 or -ENOMEM; a full disk or memory also shows in f. */
+int desired_filter(const struct site *site, FILE *f);
+int desired_mangle(const struct site *site, FILE *f);
+int desired_nat(const struct site *site, FILE *f);
+int desired_nat6(const struct site *site, FILE *f);

@@ -4,8 +4,10 @@
 
 #include "plan/groups.h"
 
+#include "base/util.h"
 #include "model/conflict.h"
 #include "plan/hairpin_rules.h"
+#include "plan/rules.h"
 
 /* The group after those of the families: IPv4 sources that are in no [map4]. */
 static bool has_unmapped(const struct config *config)
@@ -13,118 +15,154 @@ static bool has_unmapped(const struct config *config)
 	return config_any_wan(config, wan_maps4) && config_any_wan(config, wan_masquerades4);
 }
 
-/* The line of [map4] that is the n-th to be left out on a WAN; n_map4: there is none. */
-static size_t nth_left_out(const struct site *site, size_t n)
+void flow_groups_done(struct flow_groups *groups)
 {
-	size_t i = 0;
-
-	for (; i < site->config->n_map4; i++)
-		if (map4_is_left_out(site->config, &site->facts, i) && n-- == 0)
-			break;
-	return i;
+	free(groups->v);
+	*groups = (struct flow_groups){};
 }
 
-size_t flow_group_count(const struct site *site)
+int flow_groups_list(const struct site *site, struct flow_groups *ret)
 {
-	size_t n = N_FAMILIES + has_unmapped(site->config);
+	_cleanup_(flow_groups_done) struct flow_groups groups = {};
+	const struct config *config = site->config;
+	struct flow_group unmapped = { .sources = SOURCES_UNMAPPED, .name = "unmapped" };
+	int r = 0;
 
-	for (size_t i = 0; i < site->config->n_map4; i++)
-		n += map4_is_left_out(site->config, &site->facts, i);
-	return n;
-}
+	for (enum family family = 0; family < N_FAMILIES && r == 0; family++)
+		r = APPEND(groups.v, groups.n, (struct flow_group){ .family = family });
+	if (r == 0 && has_unmapped(config))
+		r = APPEND(groups.v, groups.n, unmapped);
+	for (size_t i = 0; i < config->n_map4 && r == 0; i++) {
+		struct flow_group host = { .sources = SOURCES_MAP4, .map4 = i };
 
-/* What group is it, beside those of the families? n_map4: sources that are in no [map4]. */
-static size_t map4_of(const struct site *site, size_t group)
-{
-	size_t n = group - N_FAMILIES;
-
-	if (!has_unmapped(site->config))
-		return nth_left_out(site, n);
-	return n == 0 ? site->config->n_map4 : nth_left_out(site, n - 1);
-}
-
-struct flow_group flow_group_at(const struct site *site, size_t group)
-{
-	struct flow_group ret = { .mode = site->config->balance };
-	size_t map4;
-
-	if (group < N_FAMILIES) {
-		ret.family = (enum family)group;
-		return ret;
+		if (!map4_is_left_out(config, &site->facts, i))
+			continue;
+		snprintf(host.name, sizeof(host.name), "%s", addr_str(config->map4[i].inside).s);
+		r = APPEND(groups.v, groups.n, host);
 	}
-	map4 = map4_of(site, group);
-	ret.family = IPV4;
-	snprintf(ret.name, sizeof(ret.name), "%s",
-		 map4 < site->config->n_map4 ? addr_str(site->config->map4[map4].inside).s
-					     : "unmapped");
-	return ret;
+	if (r == 0)
+		*ret = TAKE(groups);
+	return r;
 }
 
-bool flow_group_has(const struct site *site, size_t group, size_t wan)
+bool flow_group_has(const struct site *site, const struct flow_group *group, size_t wan)
 {
-	bool masquerades = wan_masquerades4(&site->config->wans[wan]);
-	size_t map4;
+	const struct config *config = site->config;
+	bool masquerades = wan_masquerades4(&config->wans[wan]);
 
-	if (group < N_FAMILIES)
-		return true;
-	map4 = map4_of(site, group);
-	return masquerades || (map4 < site->config->n_map4 &&
-			       map4_is_usable(site->config, &site->facts, map4, wan));
+	if (!config->policies[group->policy].wans[wan])
+		return false;
+	switch (group->sources) {
+	case SOURCES_UNMAPPED:
+		return masquerades;
+	case SOURCES_MAP4:
+		return masquerades || map4_is_usable(config, &site->facts, group->map4, wan);
+	case SOURCES_ALL:
+		break;
+	}
+	return true;
 }
 
-struct group_suffix group_suffix(struct flow_group group)
+struct group_suffix group_suffix(const struct config *config, const struct flow_group *group)
 {
+	const char *policy = config->policies[group->policy].name;
 	struct group_suffix suffix;
 
-	snprintf(suffix.s, sizeof(suffix.s), "%c%s%s", family_digit(group.family),
-		 *group.name ? "_" : "", group.name);
+	snprintf(suffix.s, sizeof(suffix.s), "%c%s%s%s%s", family_digit(group->family),
+		 *group->name ? "_" : "", group->name, *policy ? "/" : "", policy);
 	return suffix;
 }
 
+/* ---- the chains ---- */
+
+/* A chain that leads to the groups of one policy. */
+struct group_writer {
+	const struct site *site;
+	char rule[96];	 /* "add rule inet mangle from_lan" */
+	char policy[40]; /* what names of its chains end in: "", "/voice" */
+	FILE *f;
+};
+
 /* One that is left out somewhere has a chain of its own, the others share one. */
-static void write_mapped(const struct site *site, FILE *f)
+static void write_mapped(const struct group_writer *writer)
 {
-	const struct config *config = site->config;
-	const char *rule = "add rule inet mangle from_lan";
+	const struct config *config = writer->site->config;
+	const struct facts *facts = &writer->site->facts;
+	FILE *f = writer->f;
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->n_map4; i++) {
 		struct addr_text inside = addr_str(config->map4[i].inside);
 
-		if (map4_is_left_out(config, &site->facts, i))
-			fprintf(f, "%s ip saddr %s goto choose4_%s\n", rule, inside.s, inside.s);
+		if (map4_is_left_out(config, facts, i))
+			fprintf(f, "%s ip saddr %s goto choose4_%s%s\n", writer->rule, inside.s,
+				inside.s, writer->policy);
 	}
 	for (size_t i = 0; i < config->n_map4; i++) {
-		if (map4_is_left_out(config, &site->facts, i))
+		if (map4_is_left_out(config, facts, i))
 			continue;
-		fprintf(f, "%s%s%s", n ? "" : rule, n ? ", " : " ip saddr { ",
+		fprintf(f, "%s%s%s", n ? "" : writer->rule, n ? ", " : " ip saddr { ",
 			addr_str(config->map4[i].inside).s);
 		n++;
 	}
 	if (n > 0)
-		fputs(" } goto choose4\n", f);
+		fprintf(f, " } goto choose4%s\n", writer->policy);
 }
 
 /* Only sources that can be translated choose a WAN; the filter refuses the rest. */
-void flow_groups_write(const struct site *site, FILE *f)
+static void write_groups(const struct group_writer *writer)
+{
+	const struct config *config = writer->site->config;
+	const char *rule = writer->rule, *policy = writer->policy;
+	bool masquerades = config_any_wan(config, wan_masquerades4);
+	FILE *f = writer->f;
+
+	write_mapped(writer);
+	for (size_t i = 0; masquerades && i < config_n_inside4(config); i++)
+		fprintf(f, "%s ip saddr %s goto choose4%s%s\n", rule,
+			prefix_str(config_inside4(config, i)).s,
+			has_unmapped(config) ? "_unmapped" : "", policy);
+	if (config->lan.prefix6.len > 0)
+		fprintf(f, "%s ip6 saddr %s goto choose6%s\n", rule,
+			prefix_str(config->lan.prefix6).s, policy);
+	if (config->lan.router6.family)
+		fprintf(f, "%s ip6 saddr %s goto choose6%s\n", rule,
+			addr_str(config->lan.router6).s, policy);
+}
+
+static struct group_writer writer_for(const struct site *site, const char *chain, size_t policy,
+				      FILE *f)
+{
+	const char *name = site->config->policies[policy].name;
+	struct group_writer writer = { .site = site, .f = f };
+
+	snprintf(writer.rule, sizeof(writer.rule), "add rule inet mangle %s", chain);
+	snprintf(writer.policy, sizeof(writer.policy), "%s%s", *name ? "/" : "", name);
+	return writer;
+}
+
+/* With rules, each policy has a chain, to which they lead; without, all flows take one way. */
+void flow_groups_write(const struct site *site, const struct rule_maps *maps, FILE *f)
 {
 	const struct config *config = site->config;
-	const char *rule = "add rule inet mangle from_lan";
-	bool masquerades = config_any_wan(config, wan_masquerades4);
+	struct group_writer writer = writer_for(site, "from_lan", 0, f);
 
+	for (size_t i = 0; i < config->n_policies && config->n_rules > 0; i++) {
+		struct policy_chain chain = policy_chain(config, i);
+		struct group_writer of_policy = writer_for(site, chain.s, i, f);
+
+		fprintf(f, "# chain inet mangle %s\n", chain.s);
+		write_groups(&of_policy);
+	}
 	fputs("# chain inet mangle from_lan\n", f);
 	/* A flow older than these rules has no translation and never gets one. */
-	fprintf(f, "%s ct status confirmed accept\n", rule);
+	fprintf(f, "%s ct status confirmed accept\n", writer.rule);
 	hairpins_write_from_lan(config, f);
 
-	write_mapped(site, f);
-	for (size_t i = 0; masquerades && i < config_n_inside4(config); i++)
-		fprintf(f, "%s ip saddr %s goto choose4%s\n", rule,
-			prefix_str(config_inside4(config, i)).s,
-			has_unmapped(config) ? "_unmapped" : "");
-	if (config->lan.prefix6.len > 0)
-		fprintf(f, "%s ip6 saddr %s goto choose6\n", rule,
-			prefix_str(config->lan.prefix6).s);
-	if (config->lan.router6.family)
-		fprintf(f, "%s ip6 saddr %s goto choose6\n", rule, addr_str(config->lan.router6).s);
+	if (config->n_rules == 0) {
+		write_groups(&writer);
+		return;
+	}
+	rules_write_lookups(config, maps, writer.rule, f);
+	fprintf(f, "%s goto %s\n", writer.rule, policy_chain(config, 0).s);
 }

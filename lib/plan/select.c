@@ -4,6 +4,7 @@
 
 #include "plan/select.h"
 
+#include "base/util.h"
 #include "model/condition.h"
 #include "plan/groups.h"
 
@@ -119,18 +120,26 @@ static enum select_rank rank_of(enum obstacle obstacle)
 	}
 }
 
-/* Fills the selection, whose members are known. 0 or -ENOMEM. */
-static int fill_selection(const struct site *site, struct selection *s)
+/* What the ranks of all WANs are in a family. */
+static int find_ranks(const struct site *site, enum family family, enum select_rank **ret)
 {
-	const struct config *config = site->config;
-	_cleanup_(freep) enum select_rank *ranks = calloc(config->n_wans, sizeof(*ranks));
-	enum select_rank best = RANK_UNUSABLE, best_member = RANK_UNUSABLE;
+	enum select_rank *ranks = calloc(site->config->n_wans, sizeof(*ranks));
 
 	if (!ranks)
 		return -ENOMEM;
+	for (size_t i = 0; i < site->config->n_wans; i++)
+		ranks[i] = rank_of(obstacle_find(site, i, family));
+	*ret = ranks;
+	return 0;
+}
+
+/* Of flows that meet no rule: the members of the best rank. */
+static void choose_eligible(const struct config *config, const enum select_rank *ranks,
+			    struct selection *s)
+{
+	enum select_rank best = RANK_UNUSABLE, best_member = RANK_UNUSABLE;
+
 	for (size_t i = 0; i < config->n_wans; i++) {
-		ranks[i] = rank_of(obstacle_find(site, i, s->group.family));
-		s->usable[i] = ranks[i] < RANK_UNUSABLE;
 		if (ranks[i] < best)
 			best = ranks[i];
 		if (s->members[i] && ranks[i] < best_member)
@@ -143,18 +152,50 @@ static int fill_selection(const struct site *site, struct selection *s)
 		best = RANK_GOOD;
 	for (size_t i = 0; i < config->n_wans; i++)
 		s->eligible[i] = s->members[i] && s->usable[i] && ranks[i] == best;
-
-	s->best = best_of(config, s->eligible);
-	return s->best ? make_ranges(s, config) : 0;
 }
 
-/* Makes the selection of a group. 0 or -ENOMEM. */
-static int make_selection(const struct site *site, size_t group, struct selection *s)
+static bool any(const bool *of, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !of[i])
+		i++;
+	return i < n;
+}
+
+/*
+ * Of flows that meet rules: the policy's WANs that are eligible for others, too. Without one, a
+ * policy that must not leave its WANs takes one that is held, for nothing else is left; any other
+ * takes what flows without a rule take.
+ */
+static void choose_of_policy(const struct config *config, const enum select_rank *ranks,
+			     const struct selection *balance, struct selection *s)
+{
+	bool unreachable = config->policies[s->group.policy].unreachable;
+
+	for (size_t i = 0; i < config->n_wans; i++)
+		s->eligible[i] = s->members[i] && balance->eligible[i];
+	if (any(s->eligible, config->n_wans))
+		return;
+	for (size_t i = 0; i < config->n_wans; i++) {
+		if (unreachable) {
+			s->eligible[i] = s->members[i] && ranks[i] == RANK_HELD;
+		} else {
+			s->members[i] = balance->members[i];
+			s->eligible[i] = balance->eligible[i];
+		}
+	}
+}
+
+/* balance: the selection of the same flows, if they meet no rule. 0 or -ENOMEM. */
+static int make_selection(const struct site *site, const struct flow_group *group,
+			  const enum select_rank *ranks, const struct selection *balance,
+			  struct selection *s)
 {
 	const struct config *config = site->config;
 
 	*s = (struct selection){
-		.group = flow_group_at(site, group),
+		.group = *group,
 		.members = calloc(config->n_wans, sizeof(*s->members)),
 		.usable = calloc(config->n_wans, sizeof(*s->usable)),
 		.eligible = calloc(config->n_wans, sizeof(*s->eligible)),
@@ -162,27 +203,59 @@ static int make_selection(const struct site *site, size_t group, struct selectio
 	};
 	if (!s->members || !s->usable || !s->eligible || !s->slots)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->n_wans; i++)
+	for (size_t i = 0; i < config->n_wans; i++) {
 		s->members[i] = flow_group_has(site, group, i);
-	return fill_selection(site, s);
+		s->usable[i] = ranks[i] < RANK_UNUSABLE;
+	}
+	if (group->policy == 0)
+		choose_eligible(config, ranks, s);
+	else
+		choose_of_policy(config, ranks, balance, s);
+
+	s->best = best_of(config, s->eligible);
+	return s->best ? make_ranges(s, config) : 0;
+}
+
+/* The selections of all groups, policy by policy. 0 or -ENOMEM. */
+static int make_all(const struct site *site, const struct flow_groups *groups,
+		    enum select_rank *const ranks[N_FAMILIES], struct selections *ret)
+{
+	size_t n = groups->n * site->config->n_policies;
+
+	ret->v = calloc(n, sizeof(*ret->v));
+	if (!ret->v)
+		return -ENOMEM;
+	while (ret->n < n) {
+		struct selection *s = &ret->v[ret->n], *balance = &ret->v[ret->n % groups->n];
+		struct flow_group group = groups->v[ret->n % groups->n];
+		int r;
+
+		group.policy = ret->n++ / groups->n;
+		group.mode = site->config->policies[group.policy].mode;
+		r = make_selection(site, &group, ranks[group.family], balance, s);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int selections_make(struct site *site)
 {
 	_cleanup_(selections_done) struct selections selections = {};
-	size_t n = flow_group_count(site);
+	_cleanup_(flow_groups_done) struct flow_groups groups = {};
+	_cleanup_(freep) enum select_rank *ranks4 = NULL, *ranks6 = NULL;
+	int r = flow_groups_list(site, &groups);
 
-	selections.v = calloc(n, sizeof(*selections.v));
-	if (!selections.v)
-		return -ENOMEM;
-	while (selections.n < n) {
-		size_t group = selections.n++;
-		int r = make_selection(site, group, &selections.v[group]);
-
-		if (r < 0)
-			return r;
-	}
-
+	if (r == 0)
+		r = find_ranks(site, IPV4, &ranks4);
+	if (r == 0)
+		r = find_ranks(site, IPV6, &ranks6);
+	if (r == 0)
+		r = make_all(site, &groups,
+			     (enum select_rank *const[]){ [IPV4] = ranks4, [IPV6] = ranks6 },
+			     &selections);
+	if (r < 0)
+		return r;
 	selections_done(&site->selections);
 	site->selections = TAKE(selections);
 	return 0;

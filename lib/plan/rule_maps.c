@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Deals rules to maps, and maps to blocks.
+// Bounds of each rule, beside one another, tell most pairs of rules apart at once.
+
+#include "plan/rule_maps.h"
+
+#include "base/util.h"
+
+#include <string.h>
+
+/* A rule with more boxes than this looks up its longest list only, and says the rest in words. */
+#define MOST_BOXES 16384
+/* Taking earlier rules out of a rule may give so many boxes, for n that it had. */
+#define MOST_PIECES(n) (4 * (n) + 64)
+
+#define ADDRESSES (RULE_BIT(RULE_SOURCE) | RULE_BIT(RULE_DESTINATION))
+#define ALL_KEYS (ADDRESSES | RULE_BIT(RULE_PROTOCOL) | RULE_BIT(RULE_SPORT) | RULE_BIT(RULE_DPORT))
+
+/* A rule in its map; the bounds are of its key's last two fields, which differ most. */
+struct rule_placed {
+	size_t rule, map;
+	struct range address, dport;
+};
+
+struct rule_maker {
+	const struct config *config;
+	enum family family;
+	struct rule_placed *placed; /* owned; rules of the family that are in maps, in order */
+	size_t n_placed;
+	struct rule_maps *maps;
+};
+
+void rule_maps_done(struct rule_maps *maps)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		rule_boxes_done(&maps->v[i].boxes);
+	free(maps->v);
+	*maps = (struct rule_maps){};
+}
+
+static const struct ranges *fields_of(const struct rule_maker *maker, size_t rule)
+{
+	return maker->config->rules[rule].fields[maker->family];
+}
+
+/* ---- which map ---- */
+
+static void divide_fields(const struct rule_maker *maker, size_t rule, struct rule_map *ret)
+{
+	const struct ranges *fields = fields_of(maker, rule);
+	rule_fields asked = 0, longest = 0;
+	size_t most = 0;
+
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
+		asked |= fields[field].n > 0 ? RULE_BIT(field) : 0;
+		if (field != RULE_DSCP && fields[field].n > most) {
+			most = fields[field].n;
+			longest = RULE_BIT(field);
+		}
+	}
+	/* nft has no more than five fields in a key, and one may be the rank. */
+	ret->keys = asked & ~RULE_BIT(RULE_DSCP);
+	if (ret->keys == ALL_KEYS)
+		ret->keys &= ~RULE_BIT(RULE_PROTOCOL);
+	if (rule_boxes_count(&maker->config->rules[rule], maker->family, ret->keys) > MOST_BOXES)
+		ret->keys = longest;
+	ret->guards = asked & ~ret->keys;
+}
+
+static bool same_ranges(const struct ranges *a, const struct ranges *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++)
+		if (point_cmp(a->v[i].first, b->v[i].first) != 0 ||
+		    point_cmp(a->v[i].last, b->v[i].last) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+/* True when the rule asks for the same fields as those in the map, and for the same guards. */
+static bool is_alike(const struct rule_maker *maker, const struct rule_map *map,
+		     const struct rule_map *like, size_t rule)
+{
+	const struct ranges *a = fields_of(maker, map->first), *b = fields_of(maker, rule);
+
+	if (map->family != maker->family || map->keys != like->keys || map->guards != like->guards)
+		return false;
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
+		if (map->guards & RULE_BIT(field) && !same_ranges(&a[field], &b[field]))
+			return false;
+	return true;
+}
+
+/* ---- what is left of a rule in a map ---- */
+
+static struct range bounds(const struct ranges *ranges)
+{
+	static const struct range all = { .last = { UINT64_MAX, UINT64_MAX } };
+
+	return ranges->n > 0 ? (struct range){ ranges->v[0].first, ranges->v[ranges->n - 1].last }
+			     : all;
+}
+
+static struct rule_placed place(const struct rule_maker *maker, size_t rule, size_t map)
+{
+	const struct ranges *fields = fields_of(maker, rule);
+	const struct ranges *address =
+		fields[RULE_DESTINATION].n > 0 ? &fields[RULE_DESTINATION] : &fields[RULE_SOURCE];
+
+	return (struct rule_placed){ rule, map, bounds(address), bounds(&fields[RULE_DPORT]) };
+}
+
+static bool are_apart(const struct range *a, const struct range *b)
+{
+	return point_cmp(a->last, b->first) < 0 || point_cmp(b->last, a->first) < 0;
+}
+
+static bool overlap(const struct rule_maker *maker, size_t a, size_t b, rule_fields keys)
+{
+	const struct ranges *of_a = fields_of(maker, a), *of_b = fields_of(maker, b);
+
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
+		if (keys & RULE_BIT(field) && !ranges_overlap(&of_a[field], &of_b[field]))
+			return false;
+	return true;
+}
+
+/* Takes the earlier rules of the map out of the boxes. 0, -E2BIG or -ENOMEM. */
+static int subtract_map(const struct rule_maker *maker, size_t map, const struct rule_placed *rule,
+			struct rule_boxes *boxes)
+{
+	rule_fields keys = maker->maps->v[map].keys;
+	size_t most = MOST_PIECES(boxes->n);
+	int r = 0;
+
+	for (size_t i = 0; i < maker->n_placed && r == 0; i++) {
+		const struct rule_placed *other = &maker->placed[i];
+
+		if (other->map != map || are_apart(&other->dport, &rule->dport) ||
+		    are_apart(&other->address, &rule->address) ||
+		    !overlap(maker, other->rule, rule->rule, keys))
+			continue;
+		r = rule_boxes_subtract(boxes, &maker->config->rules[other->rule], maker->family,
+					keys, most);
+	}
+	return r;
+}
+
+/* 0: it is in the map; -E2BIG: it can't be; -ENOMEM. */
+static int add_to_map(struct rule_maker *maker, size_t map, size_t rule)
+{
+	struct rule_map *to = &maker->maps->v[map];
+	_cleanup_(rule_boxes_done) struct rule_boxes boxes = {};
+	struct rule_placed placed = place(maker, rule, map);
+	int r = rule_boxes_make(maker->config, rule, maker->family, to->keys, &boxes);
+
+	if (r == 0)
+		r = subtract_map(maker, map, &placed, &boxes);
+	for (size_t i = 0; i < boxes.n && r == 0; i++)
+		r = APPEND(to->boxes.v, to->boxes.n, boxes.v[i]);
+	if (r == 0)
+		r = APPEND(maker->placed, maker->n_placed, placed);
+	if (r == 0)
+		to->last = rule;
+	return r;
+}
+
+static int add_rule(struct rule_maker *maker, size_t rule)
+{
+	struct rule_map like = { .family = maker->family, .first = rule, .last = rule };
+	int r = -E2BIG;
+
+	divide_fields(maker, rule, &like);
+	for (size_t i = 0; i < maker->maps->n && r == -E2BIG; i++)
+		if (is_alike(maker, &maker->maps->v[i], &like, rule))
+			r = add_to_map(maker, i, rule);
+	if (r != -E2BIG)
+		return r;
+	r = APPEND(maker->maps->v, maker->maps->n, like);
+	return r < 0 ? r : add_to_map(maker, maker->maps->n - 1, rule);
+}
+
+/* ---- blocks and names ---- */
+
+/* Maps have been made in the order of their first rules. */
+static void make_blocks(struct rule_maps *maps)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < maps->n; i++) {
+		struct rule_map *map = &maps->v[i], *before = i > 0 ? map - 1 : NULL;
+		bool joins = before && before->family == map->family && map->first < last;
+
+		map->block = !before ? 0 : before->block + !joins;
+		map->ranked = joins;
+		if (!joins || map->last > last)
+			last = map->last;
+	}
+}
+
+static void make_name(const struct rule_maps *maps, struct rule_map *map)
+{
+	static const char *const words[N_RULE_FIELDS] = { "_saddr", "_daddr", "_l4proto",
+							  "_sport", "_dport", "" };
+	bool is_mark = rule_map_shares_block(maps, map);
+	size_t n = 0, like = 1;
+
+	n += (size_t)snprintf(map->name, sizeof(map->name), "%s%c",
+			      map->ranked ? "ranked"
+			      : is_mark	  ? "ranks"
+					  : "rules",
+			      family_digit(map->family));
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
+		if (map->keys & RULE_BIT(field))
+			n += (size_t)snprintf(map->name + n, sizeof(map->name) - n, "%s",
+					      words[field]);
+	for (const struct rule_map *other = maps->v; other < map; other++)
+		like += strncmp(other->name, map->name, n) == 0 && strchr(".", other->name[n]);
+	if (like > 1)
+		snprintf(map->name + n, sizeof(map->name) - n, ".%zu", like);
+}
+
+bool rule_map_shares_block(const struct rule_maps *maps, const struct rule_map *map)
+{
+	const struct rule_map *end = maps->v + maps->n;
+
+	return (map > maps->v && map[-1].block == map->block) ||
+	       (map + 1 < end && map[1].block == map->block);
+}
+
+int rule_maps_make(const struct config *config, struct rule_maps *ret)
+{
+	_cleanup_(rule_maps_done) struct rule_maps maps = {};
+	struct rule_maker maker = { .config = config, .maps = &maps };
+	int r = 0;
+
+	for (maker.family = 0; maker.family < N_FAMILIES; maker.family++) {
+		maker.n_placed = 0;
+		for (size_t i = 0; i < config->n_rules && r == 0; i++)
+			if (config->rules[i].has[maker.family])
+				r = add_rule(&maker, i);
+	}
+	free(maker.placed);
+	if (r < 0)
+		return r;
+	make_blocks(&maps);
+	for (size_t i = 0; i < maps.n; i++)
+		make_name(&maps, &maps.v[i]);
+	*ret = TAKE(maps);
+	return 0;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Writes rules as nft text: maps, what is in them, and the look-ups of a new flow.
+// A block of one map leads to a policy at once; one of several finds a rank first.
+
+#include "plan/rules.h"
+
+#define TABLE "inet mangle"
+/* So many elements go to nft in one command: it checks what it has for each command. */
+#define BATCH 500
+
+/* The ranks that a block of several maps has found, and where they lead. */
+#define RANKS "policies"
+
+struct policy_chain policy_chain(const struct config *config, size_t policy)
+{
+	struct policy_chain chain = { "balance" };
+
+	if (policy > 0)
+		snprintf(chain.s, sizeof(chain.s), "policy/%s", config->policies[policy].name);
+	return chain;
+}
+
+static struct policy_chain chain_of(const struct config *config, size_t rule)
+{
+	return policy_chain(config, config->rules[rule].policy);
+}
+
+/* Each field of the set, as nft has it; first the rank. */
+static void write_key(const struct rule_map *map, FILE *f)
+{
+	static const char *const words[N_FAMILIES][N_RULE_FIELDS] = {
+		{ "ip saddr", "ip daddr", "meta l4proto", "th sport", "th dport", "ip dscp" },
+		{ "ip6 saddr", "ip6 daddr", "meta l4proto", "th sport", "th dport", "ip6 dscp" },
+	};
+	const char *separator = "";
+
+	if (map->ranked) {
+		fputs("meta mark", f);
+		separator = " . ";
+	}
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
+		if (!(map->keys & RULE_BIT(field)))
+			continue;
+		fprintf(f, "%s%s", separator, words[map->family][field]);
+		separator = " . ";
+	}
+}
+
+static void write_range(const struct range *range, enum family family, unsigned field, FILE *f)
+{
+	int af = family_af(family);
+
+	if (field == RULE_SOURCE || field == RULE_DESTINATION) {
+		fputs(addr_str(point_addr(range->first, af)).s, f);
+		if (point_cmp(range->first, range->last) != 0)
+			fprintf(f, "-%s", addr_str(point_addr(range->last, af)).s);
+		return;
+	}
+	fprintf(f, "%ju", (uintmax_t)range->first.low);
+	if (point_cmp(range->first, range->last) != 0)
+		fprintf(f, "-%ju", (uintmax_t)range->last.low);
+}
+
+static bool has_map(const struct rule_map *map)
+{
+	return map->keys != 0;
+}
+
+/* ---- maps ---- */
+
+void rules_declare(const struct config *config, const struct rule_maps *maps, FILE *f)
+{
+	bool has_ranks = false;
+
+	for (size_t i = 0; i < config->n_policies && config->n_rules > 0; i++)
+		fprintf(f, "add chain " TABLE " %s\n", policy_chain(config, i).s);
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct rule_map *map = &maps->v[i];
+		bool is_mark = rule_map_shares_block(maps, map);
+
+		has_ranks |= is_mark;
+		if (!has_map(map))
+			continue;
+		fprintf(f, "add map " TABLE " %s { typeof ", map->name);
+		write_key(map, f);
+		fprintf(f, " : %s; flags interval; }\n", is_mark ? "meta mark" : "verdict");
+	}
+	if (has_ranks)
+		fputs("add map " TABLE " " RANKS " { type mark : verdict; }\n", f);
+}
+
+/* Begins a command for the n-th element, or goes on with it. */
+static void begin_element(const char *map, size_t n, FILE *f)
+{
+	if (n % BATCH > 0)
+		fputs(", ", f);
+	else
+		fprintf(f, "%sadd element " TABLE " %s { ", n > 0 ? " }\n" : "", map);
+}
+
+static void end_elements(size_t n, FILE *f)
+{
+	if (n > 0)
+		fputs(" }\n", f);
+}
+
+static void write_box(const struct config *config, const struct rule_map *map,
+		      const struct rule_box *box, bool is_mark, FILE *f)
+{
+	const char *separator = "";
+
+	if (map->ranked) {
+		fprintf(f, "%u-%u", rule_rank(box->rule) + 1, RANK_NONE);
+		separator = " . ";
+	}
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
+		if (!(map->keys & RULE_BIT(field)))
+			continue;
+		fputs(separator, f);
+		write_range(&box->v[field], map->family, field, f);
+		separator = " . ";
+	}
+	if (is_mark)
+		fprintf(f, " : %u", rule_rank(box->rule));
+	else
+		fprintf(f, " : goto %s", chain_of(config, box->rule).s);
+}
+
+static void fill_map(const struct config *config, const struct rule_map *map, bool is_mark, FILE *f)
+{
+	fprintf(f, "# map " TABLE " %s\n", map->name);
+	for (size_t i = 0; i < map->boxes.n; i++) {
+		begin_element(map->name, i, f);
+		write_box(config, map, &map->boxes.v[i], is_mark, f);
+	}
+	end_elements(map->boxes.n, f);
+}
+
+/* Where each rank leads that a block of several maps may find. */
+static void fill_ranks(const struct config *config, const struct rule_maps *maps, FILE *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_rules; i++) {
+		bool has_rank = false;
+
+		for (size_t m = 0; m < maps->n && !has_rank; m++)
+			has_rank = maps->v[m].first <= i && i <= maps->v[m].last &&
+				   rule_map_shares_block(maps, &maps->v[m]);
+		if (!has_rank)
+			continue;
+		if (n == 0)
+			fputs("# map " TABLE " " RANKS "\n", f);
+		begin_element(RANKS, n++, f);
+		fprintf(f, "%u : goto %s", rule_rank(i), chain_of(config, i).s);
+	}
+	end_elements(n, f);
+}
+
+void rules_write_maps(const struct config *config, const struct rule_maps *maps, FILE *f)
+{
+	for (size_t i = 0; i < maps->n; i++)
+		if (has_map(&maps->v[i]))
+			fill_map(config, &maps->v[i], rule_map_shares_block(maps, &maps->v[i]), f);
+	fill_ranks(config, maps, f);
+}
+
+/* ---- look-ups ---- */
+
+/* The words that a packet has to match before it is looked up. */
+static void write_guards(const struct config *config, const struct rule_map *map, FILE *f)
+{
+	static const char *const words[N_RULE_FIELDS] = { "saddr",    "daddr",	  "meta l4proto",
+							  "th sport", "th dport", "dscp" };
+	rule_fields of_ip =
+		RULE_BIT(RULE_SOURCE) | RULE_BIT(RULE_DESTINATION) | RULE_BIT(RULE_DSCP);
+	const struct rule_conf *rule = &config->rules[map->first];
+
+	if (((map->guards | map->keys) & of_ip) == 0)
+		fprintf(f, "meta nfproto %s ", family_word(map->family));
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
+		const struct ranges *ranges = &rule->fields[map->family][field];
+		const char *ip = map->family == IPV4 ? "ip " : "ip6 ";
+
+		if (!(map->guards & RULE_BIT(field)))
+			continue;
+		fprintf(f, "%s%s { ", of_ip & RULE_BIT(field) ? ip : "", words[field]);
+		for (size_t i = 0; i < ranges->n; i++) {
+			fputs(i > 0 ? ", " : "", f);
+			write_range(&ranges->v[i], map->family, field, f);
+		}
+		fputs(" } ", f);
+	}
+}
+
+/* One map alone: what it has leads to a policy. */
+static void look_up(const struct config *config, const struct rule_map *map, const char *rule,
+		    FILE *f)
+{
+	fprintf(f, "%s ", rule);
+	write_guards(config, map, f);
+	if (has_map(map)) {
+		write_key(map, f);
+		fprintf(f, " vmap @%s\n", map->name);
+	} else {
+		fprintf(f, "goto %s\n", chain_of(config, map->first).s);
+	}
+}
+
+/* One map of several: it may find an earlier rule than the maps before it have. */
+static void look_up_rank(const struct config *config, const struct rule_map *map, const char *rule,
+			 FILE *f)
+{
+	unsigned rank = rule_rank(map->first);
+
+	fprintf(f, "%s ", rule);
+	write_guards(config, map, f);
+	if (has_map(map)) {
+		fputs("meta mark set ", f);
+		write_key(map, f);
+		fprintf(f, " map @%s\n", map->name);
+	} else {
+		if (map->ranked)
+			fprintf(f, "meta mark > %u ", rank);
+		fprintf(f, "meta mark set %u\n", rank);
+	}
+}
+
+void rules_write_lookups(const struct config *config, const struct rule_maps *maps,
+			 const char *rule, FILE *f)
+{
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct rule_map *map = &maps->v[i];
+		const char *family = family_word(map->family);
+		bool ends = i + 1 == maps->n || map[1].block != map->block;
+
+		if (!rule_map_shares_block(maps, map)) {
+			look_up(config, map, rule, f);
+			continue;
+		}
+		if (!map->ranked)
+			fprintf(f, "%s meta nfproto %s meta mark set %u\n", rule, family,
+				RANK_NONE);
+		look_up_rank(config, map, rule, f);
+		if (!ends)
+			continue;
+		fprintf(f, "%s meta nfproto %s meta mark vmap @" RANKS "\n", rule, family);
+		fprintf(f, "%s meta nfproto %s meta mark set 0\n", rule, family);
+	}
+}
