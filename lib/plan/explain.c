@@ -48,7 +48,8 @@ static bool leads_inside(struct explaining *it)
 		explain_refuse(it, "the LAN link, %s, is away", it->site->config->lan.interface);
 		return false;
 	}
-	if (it->family == IPV6 && !facts->router6_linklocal.family &&
+	if (it->family == IPV6 && config_has_router6(it->site->config) &&
+	    !facts->router6_linklocal.family &&
 	    addr_cmp(it->ret->inside, it->site->config->lan.router6) != 0) {
 		explain_refuse(it,
 			       "OPNsense's link-local address is not known, so %s is not reached",

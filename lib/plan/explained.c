@@ -50,11 +50,7 @@ bool addr_is_unspecified(struct addr addr)
 
 bool site_is_inside(const struct site *site, struct addr addr)
 {
-	const struct config *config = site->config;
-
-	return prefix_contains(config->lan.prefix4, addr) ||
-	       (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
-	       (config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0);
+	return config_inside_of(site->config, addr).len > 0;
 }
 
 bool site_is_wans(const struct site *site, size_t wan, struct addr addr)
@@ -133,16 +129,18 @@ struct addr site_inside(const struct site *site, size_t wan, struct addr outside
 {
 	const struct config *config = site->config;
 	bool active = npt_active(config, &site->npt, wan);
+	bool edge = active && addr_cmp(npt_edge(config, &site->npt, wan), outside) == 0;
 	size_t map4 = find_map4(site, wan, outside, true);
 
 	if (map4 < config->n_map4)
 		return config->map4[map4].inside;
 	if (outside.family == AF_INET)
 		return (struct addr){};
-	if (config->lan.router6.family &&
-	    ((active && addr_cmp(npt_edge(config, &site->npt, wan), outside) == 0) ||
-	     is_hairpin6(site, wan, outside)))
+	if (config->lan.router6.family && (edge || is_hairpin6(site, wan, outside)))
 		return config->lan.router6;
+	/* With hosts on the LAN link itself, the edge is the router's own. */
+	if (edge && !config->lan.router4.family)
+		return (struct addr){};
 	if (active && prefix_contains(npt_outside(config, &site->npt, wan), outside))
 		return move(outside, config->lan.prefix6);
 	return (struct addr){};

@@ -166,9 +166,7 @@ static bool is_own(const struct site *site, struct addr addr)
 {
 	const struct config *config = site->config;
 
-	if (prefix_contains(config->lan.prefix4, addr) ||
-	    (config->lan.prefix6.len > 0 && prefix_contains(config->lan.prefix6, addr)) ||
-	    (config->lan.router6.family && addr_cmp(config->lan.router6, addr) == 0))
+	if (config_inside_of(config, addr).len > 0)
 		return true;
 	for (size_t w = 0; w < config->n_wans; w++) {
 		if (link_has_address(&site->facts.wans[w].link, addr) ||

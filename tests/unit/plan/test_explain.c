@@ -289,6 +289,23 @@ START_TEST(forged_sources_come_in_nowhere)
 }
 END_TEST
 
+START_TEST(hosts_on_the_link_and_behind_opnsense_are_inside)
+{
+	tear_down();
+	scene_make(&scene, "inside4");
+	expect(query_of("10.20.0.7", "1.1.1.1"), EXPLAIN_OUT, "att");
+	expect_source("104.57.226.194");
+	expect(query_of("10.20.0.8", "1.1.1.1"), EXPLAIN_OUT, "cable");
+	expect_source("136.25.91.242");
+	expect(query_of("10.20.0.7", "10.250.250.2"), EXPLAIN_REFUSED, "");
+	tear_down();
+	scene_make(&scene, "on-link");
+	scene.site.facts.router6_linklocal = (struct addr){};
+	expect_inside("2600:1700:2f71:c80::7", "att", "fd00:1::7");
+	expect(query_of("2606:4700::1", "2600:1700:2f71:c80::1"), EXPLAIN_TO_ROUTER, "att");
+}
+END_TEST
+
 /* ---- the router's own ---- */
 
 START_TEST(routers_own_packets_leave_by_the_wan_of_their_address)
@@ -325,6 +342,7 @@ int main(void)
 	tcase_add_test(tcase, what_comes_in_has_no_other_wan);
 	tcase_add_test(tcase, nothing_comes_in_while_the_inside_is_not_there);
 	tcase_add_test(tcase, forged_sources_come_in_nowhere);
+	tcase_add_test(tcase, hosts_on_the_link_and_behind_opnsense_are_inside);
 	tcase_add_test(tcase, routers_own_packets_leave_by_the_wan_of_their_address);
 	return run_case(tcase, "explain");
 }
