@@ -128,8 +128,9 @@ int known_flows_find(struct nl_sock *nfnl, const struct flow_query *query, struc
 
 struct addr known_flow_outside(const struct known_flow *flow)
 {
-	/* From outside, the first packet has it as its destination. */
-	if (addr_cmp(flow->there.destination, flow->back.source) != 0)
+	/* From outside, the first packet has it as its destination, and only that is translated. */
+	if (addr_cmp(flow->there.destination, flow->back.source) != 0 &&
+	    addr_cmp(flow->there.source, flow->back.destination) == 0)
 		return flow->there.destination;
 	return flow->back.destination;
 }

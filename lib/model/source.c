@@ -55,3 +55,24 @@ struct addr public_of(const struct site *site, size_t wan, enum family family)
 			return config->map4[i].public[wan];
 	return source_of(site, wan, family);
 }
+
+struct addr source_outside(const struct site *site, size_t wan, struct addr inside)
+{
+	const struct config *config = site->config;
+
+	if (inside.family == AF_INET) {
+		for (size_t i = 0; i < config->n_map4; i++)
+			if (addr_cmp(config->map4[i].inside, inside) == 0 &&
+			    map4_is_usable(config, &site->facts, i, wan))
+				return config->map4[i].public[wan];
+		return wan_masquerades4(&config->wans[wan]) ? source_of(site, wan, IPV4)
+							    : (struct addr){};
+	}
+	if (npt_masquerades(config, &site->npt, wan))
+		return source_of(site, wan, IPV6);
+	if (!npt_active(config, &site->npt, wan))
+		return (struct addr){};
+	return addr_cmp(inside, config->lan.router6) == 0
+		       ? npt_edge(config, &site->npt, wan)
+		       : prefix_translate(inside, npt_outside(config, &site->npt, wan));
+}

@@ -33,3 +33,6 @@ struct addr source_of(const struct site *site, size_t wan, enum family family);
  * sends from, which is the edge where there is a prefix. AF_UNSPEC: there is none.
  */
 struct addr public_of(const struct site *site, size_t wan, enum family family);
+
+/* What a source from inside becomes on the WAN; AF_UNSPEC: it is not translated there. */
+struct addr source_outside(const struct site *site, size_t wan, struct addr inside);

@@ -40,30 +40,11 @@ static bool has_carrier(struct explaining *it, size_t wan)
 	return false;
 }
 
-static bool leads_inside(struct explaining *it)
-{
-	const struct facts *facts = &it->site->facts;
-
-	if (!facts->lan.up || !facts->lan.carrier) {
-		explain_refuse(it, "the LAN link, %s, is away", it->site->config->lan.interface);
-		return false;
-	}
-	if (it->family == IPV6 && config_has_router6(it->site->config) &&
-	    !facts->router6_linklocal.family &&
-	    addr_cmp(it->ret->inside, it->site->config->lan.router6) != 0) {
-		explain_refuse(it,
-			       "OPNsense's link-local address is not known, so %s is not reached",
-			       addr_str(it->ret->inside).s);
-		return false;
-	}
-	return true;
-}
-
 /* Which other addresses lead to the same host. */
 static void say_other_publics(struct explaining *it, size_t wan)
 {
 	for (size_t i = 0; i < it->site->config->n_wans; i++) {
-		struct addr other = site_outside(it->site, i, it->ret->inside);
+		struct addr other = source_outside(it->site, i, it->ret->inside);
 
 		if (i != wan && other.family && site_inside(it->site, i, other).family)
 			explain_say(it, "over %s, the same host is %s",
@@ -90,7 +71,7 @@ static void explain_inbound(struct explaining *it, size_t wan)
 			       config->wans[wan].name, addr_str(source).s);
 		return;
 	}
-	if (!has_carrier(it, wan) || (it->ret->inside.family && !leads_inside(it)))
+	if (!has_carrier(it, wan) || (it->ret->inside.family && !explain_leads_inside(it)))
 		return;
 	it->ret->kind = it->ret->inside.family ? EXPLAIN_IN : EXPLAIN_TO_ROUTER;
 	it->ret->mark = config->wans[wan].mark;

@@ -5,6 +5,8 @@
 #include "plan/explained.h"
 
 #include "model/condition.h"
+#include "model/source.h"
+#include "plan/hairpin.h"
 
 #include <string.h>
 
@@ -81,7 +83,7 @@ static void add_drawn(struct explaining *it, const struct selection *selection)
 		if (it->ret->number < range->first || it->ret->number > range->last)
 			continue;
 		explain_add_way(it, wan, SLOTS,
-				site_outside(it->site, wan, it->query->flow.source));
+				source_outside(it->site, wan, it->query->flow.source));
 		explain_say(it, "it draws %u of %d by %s, and %s has %u to %u", it->ret->number,
 			    SLOTS, words_of_draw(it->query, selection->group.mode),
 			    config->wans[wan].name, range->first, range->last);
@@ -109,7 +111,7 @@ static void add_all(struct explaining *it, const struct selection *selection)
 		if (selection->slots[i] == 0)
 			continue;
 		explain_add_way(it, i, selection->slots[i],
-				site_outside(it->site, i, it->query->flow.source));
+				source_outside(it->site, i, it->query->flow.source));
 		n++;
 	}
 	if (n > 1)
@@ -141,11 +143,77 @@ static void say_others(struct explaining *it, const struct selection *selection)
 	}
 }
 
+/* What of a WAN's prefix leads to nobody is unreachable in the WAN's table. */
+static bool is_unreachable(const struct explaining *it, size_t wan)
+{
+	struct prefix delegated = it->site->npt.delegated[wan];
+
+	return delegated.len > 0 && prefix_contains(delegated, it->query->flow.destination);
+}
+
+static void say_exits(struct explaining *it)
+{
+	const struct config *config = it->site->config;
+
+	for (size_t i = 0; i < it->ret->n_ways; i++) {
+		size_t wan = it->ret->ways[i].wan;
+
+		if (!is_unreachable(it, wan))
+			explain_say_exit(it, &it->ret->ways[i]);
+		else if (it->ret->n_ways > 1)
+			explain_say(it, "%s: unreachable, for it is in the WAN's own prefix",
+				    config->wans[wan].name);
+		else
+			explain_refuse(it, "%s is in the prefix of %s, and leads to nobody",
+				       addr_str(it->query->flow.destination).s,
+				       config->wans[wan].name);
+	}
+	if (it->ret->kind == EXPLAIN_REFUSED)
+		it->ret->n_ways = 0;
+}
+
+/* What the kernel's masquerade takes on the LAN. */
+static struct addr lan_source(const struct site *site, enum family family)
+{
+	const struct link_fact *lan = &site->facts.lan;
+
+	for (size_t i = 0; i < lan->n_addresses; i++)
+		if (lan->addresses[i].addr.family == family_af(family))
+			return lan->addresses[i].addr;
+	return (struct addr){};
+}
+
+/* The router leads it back inside, by an address that a host inside has on a WAN. */
+static void explain_turned(struct explaining *it, const struct hairpin *hairpin)
+{
+	const struct site *site = it->site;
+	struct addr shown = hairpin_source(site, hairpin, it->query->flow.source);
+
+	it->ret->inside = hairpin_inside(hairpin, it->query->flow.destination);
+	if (!explain_leads_inside(it))
+		return;
+	it->ret->kind = EXPLAIN_TURNED;
+	it->ret->source = shown.family ? shown : lan_source(site, it->family);
+	explain_say(it, "%s is an address of %s, and leads inside: the router turns the flow round",
+		    addr_str(it->query->flow.destination).s, site->config->wans[hairpin->wan].name);
+	explain_say(it, "it is translated to %s, and no WAN has to be there",
+		    addr_str(it->ret->inside).s);
+	if (!shown.family)
+		explain_say(it, "%s has no address on %s, so the router shows its own",
+			    addr_str(it->query->flow.source).s,
+			    site->config->wans[hairpin->wan].name);
+}
+
 void explain_from_inside(struct explaining *it)
 {
 	struct addr source = it->query->flow.source, destination = it->query->flow.destination;
 	const struct selection *selection = group_of(it);
+	const struct hairpin *hairpin = hairpins_find(&it->site->hairpins, destination);
 
+	if (hairpin) {
+		explain_turned(it, hairpin);
+		return;
+	}
 	if (site_is_routers(it->site, destination)) {
 		it->ret->kind = EXPLAIN_NO_WAN;
 		explain_say(it, "%s is the router's own: table inet filter decides",
@@ -175,6 +243,5 @@ void explain_from_inside(struct explaining *it)
 	else
 		add_all(it, selection);
 	say_others(it, selection);
-	for (size_t i = 0; i < it->ret->n_ways; i++)
-		explain_say_exit(it, &it->ret->ways[i]);
+	say_exits(it);
 }

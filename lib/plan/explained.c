@@ -72,16 +72,6 @@ bool site_is_routers(const struct site *site, struct addr addr)
 	return false;
 }
 
-/* The address in another prefix of the same length. */
-static struct addr move(struct addr addr, struct prefix to)
-{
-	struct addr moved = prefix_network(to).addr;
-
-	for (unsigned bit = to.len; bit < addr_bits(addr.family); bit++)
-		moved.bytes[bit / 8] |= addr.bytes[bit / 8] & 0x80 >> bit % 8;
-	return moved;
-}
-
 /* The line of [map4] that translates the address on that WAN; n_map4: there is none. */
 static size_t find_map4(const struct site *site, size_t wan, struct addr addr, bool outside)
 {
@@ -96,35 +86,6 @@ static size_t find_map4(const struct site *site, size_t wan, struct addr addr, b
 	return i;
 }
 
-struct addr site_outside(const struct site *site, size_t wan, struct addr inside)
-{
-	const struct config *config = site->config;
-	size_t map4 = find_map4(site, wan, inside, false);
-
-	if (map4 < config->n_map4)
-		return config->map4[map4].public[wan];
-	if (inside.family == AF_INET)
-		return wan_masquerades4(&config->wans[wan]) ? source_of(site, wan, IPV4)
-							    : (struct addr){};
-	if (npt_masquerades(config, &site->npt, wan))
-		return source_of(site, wan, IPV6);
-	if (!npt_active(config, &site->npt, wan))
-		return (struct addr){};
-	if (config->lan.router6.family && addr_cmp(config->lan.router6, inside) == 0)
-		return npt_edge(config, &site->npt, wan);
-	return move(inside, npt_outside(config, &site->npt, wan));
-}
-
-/* `hairpin6`: also the WAN's own addresses are router6's. */
-static bool is_hairpin6(const struct site *site, size_t wan, struct addr outside)
-{
-	struct prefix delegated = site->npt.delegated[wan];
-
-	return site->config->wans[wan].hairpin6 &&
-	       link_has_address(&site->facts.wans[wan].link, outside) &&
-	       (delegated.len == 0 || !prefix_contains(delegated, outside));
-}
-
 struct addr site_inside(const struct site *site, size_t wan, struct addr outside)
 {
 	const struct config *config = site->config;
@@ -136,13 +97,15 @@ struct addr site_inside(const struct site *site, size_t wan, struct addr outside
 		return config->map4[map4].inside;
 	if (outside.family == AF_INET)
 		return (struct addr){};
-	if (config->lan.router6.family && (edge || is_hairpin6(site, wan, outside)))
+	if (config->lan.router6.family &&
+	    (edge || (link_has_address(&site->facts.wans[wan].link, outside) &&
+		      npt_leads_own(config, &site->npt, wan, outside))))
 		return config->lan.router6;
 	/* With hosts on the LAN link itself, the edge is the router's own. */
 	if (edge && !config->lan.router4.family)
 		return (struct addr){};
 	if (active && prefix_contains(npt_outside(config, &site->npt, wan), outside))
-		return move(outside, config->lan.prefix6);
+		return prefix_translate(outside, config->lan.prefix6);
 	return (struct addr){};
 }
 
@@ -188,4 +151,23 @@ void explain_say_exit(struct explaining *it, const struct explain_way *way)
 	else
 		explain_say(it, "%s: it leaves by %s to %s as %s (%s)", wan->name, wan->interface,
 			    addr_str(via).s, addr_str(way->source).s, how);
+}
+
+bool explain_leads_inside(struct explaining *it)
+{
+	const struct facts *facts = &it->site->facts;
+
+	if (!facts->lan.up || !facts->lan.carrier) {
+		explain_refuse(it, "the LAN link, %s, is away", it->site->config->lan.interface);
+		return false;
+	}
+	if (it->family == IPV6 && config_has_router6(it->site->config) &&
+	    !facts->router6_linklocal.family &&
+	    addr_cmp(it->ret->inside, it->site->config->lan.router6) != 0) {
+		explain_refuse(it,
+			       "OPNsense's link-local address is not known, so %s is not reached",
+			       addr_str(it->ret->inside).s);
+		return false;
+	}
+	return true;
 }

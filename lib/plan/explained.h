@@ -32,10 +32,11 @@ bool site_is_routers(const struct site *site, struct addr addr);
 /* True for one that it has on that WAN. */
 bool site_is_wans(const struct site *site, size_t wan, struct addr addr);
 
-/* What a source from inside becomes on the WAN; AF_UNSPEC: it is not translated there. */
-struct addr site_outside(const struct site *site, size_t wan, struct addr inside);
 /* Who inside is meant by an address when it comes in on that WAN; AF_UNSPEC: nobody. */
 struct addr site_inside(const struct site *site, size_t wan, struct addr outside);
+
+/* Refuses what can't come to ret->inside now; then false. */
+bool explain_leads_inside(struct explaining *it);
 
 /* The part of explain() for flows with a source from inside. */
 void explain_from_inside(struct explaining *it);

@@ -11,7 +11,8 @@ const char *explain_kind_name(enum explain_kind kind)
 	static const char *const names[] = {
 		[EXPLAIN_REFUSED] = "refused", [EXPLAIN_OUT] = "out",
 		[EXPLAIN_IN] = "in",	       [EXPLAIN_TO_ROUTER] = "to-router",
-		[EXPLAIN_OWN] = "own",	       [EXPLAIN_NO_WAN] = "no-wan",
+		[EXPLAIN_OWN] = "own",	       [EXPLAIN_TURNED] = "turned",
+		[EXPLAIN_NO_WAN] = "no-wan",
 	};
 
 	return names[kind];

@@ -14,6 +14,7 @@ enum explain_kind {
 	EXPLAIN_IN,	 /* from a WAN, to the inside */
 	EXPLAIN_TO_ROUTER,
 	EXPLAIN_OWN,	/* of the router itself, by a WAN */
+	EXPLAIN_TURNED, /* from inside to the inside, by an address of a WAN */
 	EXPLAIN_NO_WAN, /* it goes somewhere, and needs no WAN */
 };
 
@@ -35,7 +36,8 @@ struct explanation {
 	unsigned number;
 	uint32_t mark;		/* that packets get; EXPLAIN_OUT: each WAN's own */
 	uint32_t table;		/* that routes them; EXPLAIN_OUT: each WAN's own; 0: none */
-	struct addr inside;	/* EXPLAIN_IN: who it is translated to */
+	struct addr source;	/* EXPLAIN_TURNED: which address the inside sees */
+	struct addr inside;	/* who it is translated to */
 	struct string_list why; /* sentences, the most important first */
 };
 

@@ -118,22 +118,5 @@ int hairpins_make(struct site *site)
 struct addr hairpin_source(const struct site *site, const struct hairpin *hairpin,
 			   struct addr source)
 {
-	const struct config *config = site->config;
-	size_t wan = hairpin->wan;
-
-	if (source.family == AF_INET) {
-		for (size_t i = 0; i < config->n_map4; i++)
-			if (addr_cmp(config->map4[i].inside, source) == 0 &&
-			    map4_is_usable(config, &site->facts, i, wan))
-				return config->map4[i].public[wan];
-		return wan_masquerades4(&config->wans[wan]) ? source_of(site, wan, IPV4)
-							    : (struct addr){};
-	}
-	if (npt_masquerades(config, &site->npt, wan))
-		return source_of(site, wan, IPV6);
-	if (!npt_active(config, &site->npt, wan))
-		return (struct addr){};
-	return addr_cmp(source, config->lan.router6) == 0
-		       ? npt_edge(config, &site->npt, wan)
-		       : prefix_translate(source, npt_outside(config, &site->npt, wan));
+	return source_outside(site, hairpin->wan, source);
 }

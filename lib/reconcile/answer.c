@@ -75,7 +75,7 @@ static void print_sources(const struct explanation *of, FILE *f)
 	for (size_t i = 0; i < of->n_ways; i++)
 		fprintf(f, "%s%s", i ? ", " : "", addr_str(of->ways[i].source).s);
 	if (of->n_ways == 0)
-		fputs("none", f);
+		fputs(of->source.family ? addr_str(of->source).s : "none", f);
 }
 
 static void print_marks(const struct answer *answer, FILE *f)
@@ -178,7 +178,9 @@ static bool would_be_same(const struct answer *answer)
 /* Why a flow that is there has what it has. */
 static void print_why_existing(const struct answer *answer, FILE *f)
 {
-	if (!answer_wan_of(answer, answer->one))
+	if (answer->now.kind == EXPLAIN_TURNED && answer->one->mark == 0)
+		fputs("why: this flow exists, and is on no WAN\n", f);
+	else if (!answer_wan_of(answer, answer->one))
 		fprintf(f, "why: this flow exists, and mark %u is no WAN's\n", answer->one->mark);
 	else
 		fputs("why: this flow exists: it keeps the WAN of its first packet\n", f);

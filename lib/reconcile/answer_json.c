@@ -102,7 +102,7 @@ static void set_first(const struct answer *answer, json_t *json)
 {
 	const struct explanation *now = &answer->now;
 	const struct wan_conf *wan = now->n_ways == 1 ? wan_of(answer, &now->ways[0]) : NULL;
-	struct addr source = wan ? now->ways[0].source : (struct addr){};
+	struct addr source = wan ? now->ways[0].source : now->source;
 	uint32_t mark = now->kind == EXPLAIN_OUT && wan ? wan->mark : now->mark;
 	uint32_t table = now->kind == EXPLAIN_OUT && wan ? wan->table : now->table;
 

@@ -154,6 +154,19 @@ def test_what_comes_in_reaches_who_is_said(lab, family):
         assert said["inside"] == seen.local
 
 
+@FAMILIES
+def test_what_is_turned_round_reaches_who_is_said(lab, family):
+    source = INSIDE[family][1]
+    public = lab.wans[1].public4[0] if family == 4 else lab.wans[1].host(INSIDE[6][0])
+    said = explain(lab, source, public, "udp", 5000, PORT)
+    with UdpFlow(inside(lab, family), public, source) as flow:
+        seen = flow.ask()
+        assert (said["kind"], said["wan"], said["mark"]) == ("turned", None, 0)
+        assert (said["inside"], said["source"]) == (seen.local, seen.source)
+        now = explain(lab, source, public, "udp", flow.sock.getsockname()[1], PORT)
+        assert now["exists"] and now["source"] == seen.source and now["wan"] is None
+
+
 def test_where_there_is_no_way_it_fails_and_says_why(make_lab):
     lab = make_lab(inside=3).up()
     unmapped = wans.INSIDE4[3]

@@ -4,6 +4,7 @@
 
 #include "base/jhash.h"
 #include "plan/explain.h"
+#include "plan/hairpin.h"
 #include "scene.h"
 #include "suite.h"
 
@@ -52,6 +53,7 @@ static void expect(struct flow_query query, enum explain_kind kind, const char *
 
 	explanation_done(&got);
 	ck_assert_int_eq(selections_make(&scene.site), 0);
+	ck_assert_int_eq(hairpins_make(&scene.site), 0);
 	ck_assert_int_eq(explain(&scene.site, &query, &got), 0);
 	for (size_t i = 0; i < got.n_ways; i++)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? " " : "",
@@ -211,6 +213,30 @@ START_TEST(source_that_no_wan_translates_is_refused)
 }
 END_TEST
 
+START_TEST(flow_to_an_inside_host_by_its_public_address_is_turned_round)
+{
+	expect(query_of("10.250.250.2", "136.25.91.243"), EXPLAIN_TURNED, "");
+	ck_assert_str_eq(addr_str(got.source).s, "136.25.91.242");
+	ck_assert_str_eq(addr_str(got.inside).s, "10.250.250.3");
+	ck_assert(got.mark == 0 && got.table == 0);
+	expect(query_of("10.250.250.4", "104.57.226.194"), EXPLAIN_TURNED, "");
+	ck_assert_str_eq(addr_str(got.source).s, "10.250.250.1");
+	expect_why("10.250.250.4 has no address on att");
+	expect(query_of("3d06:bad:b01:1::5", "2600:1700:2f71:c8f::7"), EXPLAIN_TURNED, "");
+	ck_assert_str_eq(addr_str(got.source).s, "2600:1700:2f71:c81::5");
+	ck_assert_str_eq(addr_str(got.inside).s, "3d06:bad:b01:f::7");
+	scene.site.facts.lan.carrier = false;
+	expect(query_of("10.250.250.2", "136.25.91.243"), EXPLAIN_REFUSED, "");
+	scene.site.facts.lan.carrier = true;
+	scene.config.lan.hairpin = false;
+	expect(query_of("10.250.250.2", "104.57.226.194"), EXPLAIN_OUT, "att webpass");
+	/* In the WAN's own table, its prefix is unreachable. */
+	scene_cut(&scene, WEBPASS);
+	expect(query_of("3d06:bad:b01:1::5", "2600:1700:2f71:c8f::7"), EXPLAIN_REFUSED, "");
+	expect_why("is in the prefix of att");
+}
+END_TEST
+
 START_TEST(no_way_for_what_a_router_does_not_forward)
 {
 	static const char *const pairs[][2] = {
@@ -337,6 +363,7 @@ int main(void)
 	tcase_add_test(tcase, flow_on_a_wan_that_is_down_goes_to_another);
 	tcase_add_test(tcase, source_that_only_some_wans_translate_has_only_those);
 	tcase_add_test(tcase, source_that_no_wan_translates_is_refused);
+	tcase_add_test(tcase, flow_to_an_inside_host_by_its_public_address_is_turned_round);
 	tcase_add_test(tcase, no_way_for_what_a_router_does_not_forward);
 	tcase_add_test(tcase, each_public_address_leads_to_its_host);
 	tcase_add_test(tcase, what_comes_in_has_no_other_wan);
