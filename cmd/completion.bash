@@ -25,6 +25,12 @@ _mwan_inside()
 		s/^router6[[:blank:]]*=[[:blank:]]*\([^[:blank:];]*\).*/\1/p}' "$(_mwan_config)"
 }
 
+# The name of each WAN.
+_mwan_names()
+{
+	sed -n 's/^\[wan[[:blank:]]*\([^][:blank:]]*\).*/\1/p' "$(_mwan_config)"
+}
+
 # The current trace, the one kept on disk, and those that something was logged under.
 _mwan_traces()
 {
@@ -39,6 +45,8 @@ _mwan_values()
 	update-npt:1:*) _mwan_wans ;;
 	update-routes:1:*' --explain '*) _mwan_inside ;;
 	update-routes:3:*' --explain '*) printf '%s\n' tcp udp icmp esp ah gre sctp dccp udplite ;;
+	health-check:1:*' --address '*) printf '%s\n' ipv4 ipv6 ;;
+	health-check:*:*' --address '*) _mwan_names ;;
 	mwan-trace:1:*) printf '%s\n' new show ;;
 	mwan-trace:2:*' new '*) printf '%s\n' boot deploy ;;
 	mwan-trace:2:*' show '*) _mwan_traces ;;

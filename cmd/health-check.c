@@ -18,9 +18,19 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 /* In the order of the program's flags. */
-enum { DAEMON = 1, STATUS = 2, ONCE = 4, JSON = 8, METRICS = 16, WATCH = 32, DOCTOR = 64 };
+enum {
+	DAEMON = 1,
+	STATUS = 2,
+	ONCE = 4,
+	JSON = 8,
+	METRICS = 16,
+	WATCH = 32,
+	DOCTOR = 64,
+	ADDRESS = 128,
+};
 
 /* While nothing is forwarded, this comes first, whoever has stopped it. */
 static void add_stopped(struct report *report)
@@ -162,6 +172,39 @@ static int show_once(const char *path, unsigned flags, struct fault *fault)
 	return r == EXIT_DONE && !report_is_all_up(&report) ? EXIT_FAILED : r;
 }
 
+/* The first of the WANs that is eligible and has one. */
+static int print_address(const struct cli *cli, struct fault *fault)
+{
+	_cleanup_(report_done) struct report report = {};
+	enum family family = IPV4;
+	int r;
+
+	while (family < N_FAMILIES && cli->n_arguments > 0 &&
+	       strcmp(cli->arguments[0], family_word(family)) != 0)
+		family++;
+	if (cli->n_arguments < 2 || family == N_FAMILIES)
+		return cli_usage(cli, "--address needs ipv4 or ipv6, and the names of WANs", "");
+	r = report_read(HEALTH_PATH, &report, fault);
+	r = r < 0 ? silence_explain(r, fault) : silence_add(&report, fault);
+	if (r < 0)
+		return r;
+
+	for (int i = 1; i < cli->n_arguments; i++)
+		if (!report_wan(&report, cli->arguments[i]))
+			return cli_usage(cli, "mwan.conf has no WAN ", cli->arguments[i]);
+	for (int i = 1; i < cli->n_arguments; i++) {
+		const struct family_report *found =
+			&report_wan(&report, cli->arguments[i])->family[family];
+
+		if (found->eligible && found->address.family) {
+			puts(addr_str(found->address).s);
+			return EXIT_DONE;
+		}
+	}
+	return fault_set(fault, -ENETUNREACH, "no %s address: none of these WANs is eligible",
+			 family_name(family));
+}
+
 static int run_daemon(const char *path, struct fault *fault)
 {
 	bool bad_config = false;
@@ -172,6 +215,8 @@ static int run_daemon(const char *path, struct fault *fault)
 
 static int run(const struct cli *cli, struct fault *fault)
 {
+	if (cli->n_arguments > 0 && cli->flags != ADDRESS)
+		return cli_usage(cli, "one argument too many: ", cli->arguments[0]);
 	switch (cli->flags) {
 	case DAEMON:
 		return run_daemon(cli->config, fault);
@@ -186,18 +231,21 @@ static int run(const struct cli *cli, struct fault *fault)
 		return show_once(cli->config, cli->flags, fault);
 	case DOCTOR:
 		return doctor_examine(cli->config, cli->verbose);
+	case ADDRESS:
+		return print_address(cli, fault);
 	default:
 		return cli_usage(
 			cli,
 			cli->flags ? "these options don't go together"
-				   : "one of --daemon, --status, --once and --doctor is needed",
+				   : "one of --daemon, --status, --once, --doctor and --address "
+				     "is needed",
 			"");
 	}
 }
 
 static const struct cli_program program = {
 	.name = "health-check",
-	.usage = "--daemon|--status|--once|--doctor",
+	.usage = "--daemon|--status|--once|--doctor|--address FAMILY WAN...",
 	.summary = "Watches over the WANs: probes, verdicts, and new flows away from what is down.",
 	.flags =
 		(const struct cli_flag[]){
@@ -210,8 +258,11 @@ static const struct cli_program program = {
 			{ "watch", "with --status: refresh until interrupted" },
 			{ "doctor", "check all that a packet meets; say what is wrong and how to "
 				    "repair it; with --verbose, also what is good" },
+			{ "address", "where services are reached over the first of these WANs that "
+				     "carries ipv4 or ipv6" },
 			{},
 		},
+	.max_arguments = 255,
 	.run = run,
 };
 

@@ -40,8 +40,10 @@ bool report_has_new_condition(const struct report *report, const struct report *
 		const struct wan_report *old = report_wan(before, now->name);
 
 		for (enum family family = 0; family < N_FAMILIES; family++)
-			if (!old || now->family[family].condition.obstacle !=
-					    old->family[family].condition.obstacle)
+			if (!old ||
+			    now->family[family].condition.obstacle !=
+				    old->family[family].condition.obstacle ||
+			    addr_cmp(now->family[family].address, old->family[family].address) != 0)
 				return true;
 	}
 	return false;

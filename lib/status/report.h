@@ -118,7 +118,7 @@ void report_done(struct report *report);
 /* What it says of the WAN with that name; NULL: nothing. */
 const struct wan_report *report_wan(const struct report *report, const char *name);
 
-/* True when a WAN is in another condition than before, or was not there. */
+/* True when a WAN is in another condition than before, has another address, or was not there. */
 bool report_has_new_condition(const struct report *report, const struct report *before);
 
 /* True when the link has carrier, and nobody on it was asked for in vain. */

@@ -105,6 +105,10 @@ ARGUMENTS = [
     (["update-routes", "-é"], "unknown option -é "),
     (["update-npt", "enatt0.3242", "--check", "-éh"], "unknown option -éh "),
     (["update-routes", "--check=yes"], "unknown option --check=yes "),
+    (["health-check", "--address"], "--address needs"),
+    (["health-check", "--address", "ipv4"], "--address needs"),
+    (["health-check", "--address", "ip4", "att"], "--address needs"),
+    (["health-check", "--status", "att"], "one argument too many: att"),
 ]
 
 

@@ -309,6 +309,9 @@ def test_every_command_completes_the_options_that_it_has(shell, name):
     ("bringup-att-vlan enweb", ["enwebpass0"]),
     ("health-check --st", ["--status"]),
     ("health-check ", []),
+    ("health-check --address ", ["ipv4", "ipv6"]),
+    ("health-check --address ipv4 w", ["webpass"]),
+    ("health-check --address ipv6 att ", ["att", "webpass"]),
 ])
 def test_values_are_those_of_the_site(shell, line, offers):
     assert sorted(complete(shell, line)) == offers

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Monkeybrains, the original's third WAN: of a higher tier, metered, with a lease and perhaps a prefix."""
 
+import json
+
 import faults
 import wans
 from lab import CLIENT6, SERVERS4, SERVERS6
@@ -28,6 +30,11 @@ def carriers(lab):
     return {one and getattr(lab.wan_of(one), "name", one) for one in sources(lab)}
 
 
+def address(lab, family):
+    """What the DNS should say: the address of the first of these that is eligible, as OPNsense is reached at."""
+    return lab.router.run("health-check", "--address", family, "att", "monkeybrains").out.strip()
+
+
 def status(lab):
     return lab.router.run("health-check", "--status", check=False, env={"COLUMNS": "160"})
 
@@ -37,9 +44,11 @@ def test_it_carries_while_the_others_are_gone_degraded_until_it_has_a_prefix(wat
     one = lab.wan("monkeybrains")
     lease, slaac = one.address4.split("/")[0], one.address6
     assert carriers(lab) == set(BETTER)
+    assert (address(lab, "ipv4"), address(lab, "ipv6")) == (lab.wan("att").public4[0], lab.wan("att").edge())
     for name in BETTER:
         lab.cut(name)
     daemon.wait(lambda: sources(lab) == {lease, slaac}, "masqueraded in both families")
+    assert (address(lab, "ipv4"), address(lab, "ipv6")) == (lease, slaac)
     assert daemon.family("monkeybrains", "ipv6")["degraded"]
     said = status(lab)
     assert said.code == 4 and "monkeybrains IPv6: degraded: NAT66, no delegated prefix" in said.out
@@ -60,7 +69,22 @@ def test_it_carries_while_the_others_are_gone_degraded_until_it_has_a_prefix(wat
     for name in BETTER:
         lab.cut(name)
     daemon.wait(lambda: sources(lab) == {lease, one.host(CLIENT6)}, "NPT")
+    assert (address(lab, "ipv4"), address(lab, "ipv6")) == (lease, one.edge())
     assert "degraded" not in status(lab).out
+
+
+def test_only_what_the_daemon_knows_has_an_address(watch):
+    lab, daemon = watch()
+    result = lab.router.run("health-check", "--address", "ipv4", "att", "monkeybrains", check=False)
+    assert result.code == 2 and "no WAN monkeybrains" in result.err
+    lab.cut("att")
+    daemon.wait(lambda: not daemon.family("att", "ipv4")["eligible"], "att is out")
+    result = lab.router.run("health-check", "--address", "ipv4", "att", check=False)
+    assert (result.code, result.out) == (1, "") and "no IPv4 address" in result.err
+    daemon.stop()
+    lab.router.write("/run/mwan/health.json", json.dumps({**daemon.health(), "time": "2026-01-01T00:00:00Z"}))
+    result = lab.router.run("health-check", "--address", "ipv4", "webpass", check=False)
+    assert (result.code, result.out) == (1, ""), "what is old may be another's by now"
 
 
 def test_a_metered_wan_is_probed_less_often_while_a_better_tier_carries(watch):
