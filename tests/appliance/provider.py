@@ -96,7 +96,7 @@ class Provider(Isp):
     def __init__(self, description, layer, guarded=False):
         super().__init__(description)
         self.tree = Tree([layer], devices=True)
-        self.delegates = self.wan.prefix6  # or None
+        self.delegates = None if self.wan.slaac else self.wan.prefix6
         self.open = True
         self.unplugged = False
         self.outer = self.wan.interface.partition(".")[0]  # the link of the router's with a cable
@@ -225,7 +225,7 @@ class Provider(Isp):
     def _configure6(self):
         one = self.wan
         subnet = {"id": 1, "subnet": str(ipaddress.ip_interface(f"{one.address6}/64").network), "interface": "mwan",
-                  "pools": [{"pool": f"{one.address6} - {one.address6}"}]}
+                  "pools": [] if one.slaac else [{"pool": f"{one.address6} - {one.address6}"}]}
         if self.delegates:
             prefix, length = self.delegates.split("/")
             subnet["pd-pools"] = [{"prefix": prefix, "prefix-len": int(length), "delegated-len": int(length)}]
@@ -240,15 +240,17 @@ class Provider(Isp):
         self.tree.write(f"/etc/kea/kea-dhcp{number}.conf", json.dumps({kind: settings}, indent=1))
 
     def _configure_ra(self):
+        network = ipaddress.ip_interface(f"{self.wan.address6}/64").network
         self.tree.write("/etc/radvd.conf", f"""
 interface mwan {{
     AdvSendAdvert on;
     UnicastOnly {'off' if self.unsolicited else 'on'};
-    AdvManagedFlag on;
+    AdvManagedFlag {'off' if self.wan.slaac else 'on'};
     AdvOtherConfigFlag on;
     MinRtrAdvInterval 3;
     MaxRtrAdvInterval 4;
     AdvDefaultLifetime {self.router_lifetime};
     AdvRASrcAddress {{ {self.wan.gateway6}; }};
+    {f'prefix {network} {{ }};' if self.wan.slaac else ''}
 }};
 """)

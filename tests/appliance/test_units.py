@@ -17,7 +17,7 @@ from web import Web, url
 # `systemd-analyze security` of each unit, at most. Announcements by ARP take a packet socket, which counts 0.1.
 EXPOSURE = {"mwan-health": 2.1, "mwan-update-routes": 2.1, "mwan-update-npt": 2.1, "mwan-trace-boot": 1.0,
             "wpa_supplicant-mwan": 2.5, "wpa-cli-action": 1.8, "wpa-action-sync": 1.7, "wpa-authenticated": 1.0,
-            "bringup-att-vlan": 1.7}
+            "bringup-att-vlan": 1.7, "mwan-ddns@home": 1.5}
 ACTIVE = ["wpa_supplicant-mwan", "systemd-networkd", "nftables", "mwan-health"]
 # What a container gives networkd cause to say.
 OTHERS = r"enatt0\.3242 NetDev could not be found|Failed to load .*BPF"

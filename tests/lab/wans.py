@@ -41,6 +41,7 @@ class Wan:
     mtu: int = 1500
     ptp: bool = False  # a point-to-point link; gateway4 is its peer
     altname: str = ""  # another name that the link has
+    slaac: bool = False  # address6 is the router's own choice, and the provider delegates nothing at first
     metric: int = 100  # of the default routes that DHCP and RA leave in main
     keys: dict = field(default_factory=dict)  # further keys of the [wan …] section, or changed ones
 
