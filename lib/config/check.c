@@ -280,6 +280,8 @@ static void keep_names(struct config *config)
 	memcpy(config->lan.written, config->lan.interface, IFNAMSIZ);
 	for (size_t i = 0; i < config->n_wans; i++)
 		memcpy(config->wans[i].written, config->wans[i].interface, IFNAMSIZ);
+	for (size_t i = 0; i < config->n_directs; i++)
+		memcpy(config->directs[i].written, config->directs[i].interface, IFNAMSIZ);
 }
 
 int config_check(struct config_source *source)

@@ -80,6 +80,15 @@ size_t config_find_wan(const struct config *config, const char *name)
 	return i;
 }
 
+bool config_is_direct(const struct config *config, struct addr addr)
+{
+	for (size_t i = 0; i < config->n_directs; i++)
+		for (size_t n = 0; n < config->directs[i].networks.n; n++)
+			if (prefix_contains(config->directs[i].networks.v[n], addr))
+				return true;
+	return false;
+}
+
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface)
 {
 	for (size_t i = 0; i < config->n_wans; i++)

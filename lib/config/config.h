@@ -43,6 +43,12 @@ struct target_conf {
 	struct status_range status; /* of a URL: the answers that will do */
 };
 
+/* Networks, and addresses as networks of their full length. */
+struct prefix_list {
+	struct prefix *v; /* owned */
+	size_t n;
+};
+
 struct target_list {
 	struct target_conf *v; /* owned */
 	size_t n;
@@ -54,11 +60,6 @@ struct health_conf {
 	struct target_list targets[N_FAMILIES];
 	int max_loss;	     /* percent, -1: not judged */
 	uint64_t max_rtt_us; /* 0: not judged */
-};
-
-struct prefix_list {
-	struct prefix *v; /* owned */
-	size_t n;
 };
 
 struct wan_conf {
@@ -120,6 +121,14 @@ struct rule_conf {
 	bool unreachable;
 };
 
+/* Networks that are reached over an interface that is no WAN. */
+struct direct_conf {
+	char name[32];
+	char interface[IFNAMSIZ];    /* what the kernel calls the link now: facts_name_links() */
+	char written[IFNAMSIZ];	     /* in the file: that, or an alternative name of the link */
+	struct prefix_list networks; /* no two of a site overlap */
+};
+
 struct config {
 	char *path;    /* owned; as given, for messages */
 	char *version; /* owned; of which files it is, for config/version.h */
@@ -154,6 +163,9 @@ struct config {
 		*policies; /* owned; first that of flows without a rule: [balance], all WANs */
 	size_t n_policies;
 
+	struct direct_conf *directs; /* owned */
+	size_t n_directs;
+
 	char *notify_command; /* owned; NULL: none */
 };
 
@@ -184,5 +196,8 @@ bool config_any_wan(const struct config *config, bool (*is)(const struct wan_con
 
 /* The WAN of that name, by its index; n_wans: there is none. */
 size_t config_find_wan(const struct config *config, const char *name);
+/* True when the address is in a network of a [direct] section. */
+bool config_is_direct(const struct config *config, struct addr addr);
+
 /* The WAN whose link has that name, now or in the file, or NULL. */
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface);

@@ -55,8 +55,6 @@ static int http_target(const char *text, enum family family, char **ret)
 #define ARRAY(array, n)                                                                            \
 	.offset = CONFIG(array), .n_offset = CONFIG(n), .size = sizeof(*((struct config *)0)->array)
 
-#define INTERFACE "an interface name (1 to 15 characters, without space / : * \" or \\)"
-
 /* clang-format off */
 static const struct key mwan_keys[] = {
 	{ "debug_logging", set_switch, CONFIG(debug_logging), "no",
@@ -64,7 +62,7 @@ static const struct key mwan_keys[] = {
 };
 
 static const struct key lan_keys[] = {
-	{ "interface", set_interface, CONFIG(lan.interface), NULL, INTERFACE },
+	{ "interface", set_interface, CONFIG(lan.interface), NULL, EXPECTED_INTERFACE },
 	{ "prefix4", set_network, CONFIG(lan.prefix4), NULL,
 	  "an IPv4 prefix, e.g. 10.250.250.0/29", 8, 30, .family = IPV4 },
 	{ "router4", set_router4, CONFIG(lan.router4), NULL,
@@ -121,7 +119,7 @@ static const struct key health_keys[] = {
 };
 
 static const struct key wan_keys[] = {
-	{ "interface", set_interface, WAN(interface), NULL, INTERFACE },
+	{ "interface", set_interface, WAN(interface), NULL, EXPECTED_INTERFACE },
 	{ "mark", set_count, WAN(mark), NULL, "a mark from 1 to 254", 1, 254 },
 	{ "table", set_table, WAN(table), NULL,
 	  "a table from 1 to 252 or from 256 to 65535" },

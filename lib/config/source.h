@@ -71,12 +71,12 @@ struct section_kind {
 	}
 
 extern const struct section_kind section_mwan, section_lan, section_balance, section_health,
-	section_wan, section_map4, section_rule, section_notify;
+	section_wan, section_map4, section_rule, section_direct, section_notify;
 
 /* In the order in which messages name them and checks run. */
 static const struct section_kind *const section_kinds[] = {
-	&section_mwan, &section_lan,  &section_balance, &section_health,
-	&section_wan,  &section_map4, &section_rule,	&section_notify,
+	&section_mwan, &section_lan,  &section_balance, &section_health, &section_wan,
+	&section_map4, &section_rule, &section_direct,	&section_notify,
 };
 
 struct setting {
@@ -150,15 +150,26 @@ void config_words_add(struct config_words *words, const char *separator, const c
 #define KIND_FORMAT "%s%s"
 #define KIND_WORDS(kind) (kind)->name, (kind)->example ? " NAME" : ""
 
+/* What the key of an interface expects. */
+#define EXPECTED_INTERFACE "an interface name (1 to 15 characters, without space / : * \" or \\)"
+
 /* The kind's own key of that name, or NULL. */
 const struct key *key_find(const struct section_kind *kind, const char *name);
 /* Reads text as the key's value into base; -EINVAL with the complaint in why. */
 int key_set(const struct key *key, const char *text, void *base, struct fault *why);
 
-/* In values.c. */
+/*
+ * In values.c. 0, or -EINVAL with why the prefix is no network of hosts with a length from min to
+ * max; text: as it was written.
+ */
+int value_check_network(const char *text, struct prefix prefix, unsigned min, unsigned max,
+			struct fault *why);
+
 key_setter set_count, set_table, set_switch, set_word, set_duration, set_loss, set_interface,
 	set_host, set_router4, set_linklocal, set_network, set_networks, set_wan_prefix,
 	set_gateway, set_command;
+/* In lists.c. */
+key_setter set_prefixes;
 /* In targets.c. */
 key_setter set_targets;
 

@@ -106,6 +106,21 @@ int set_linklocal(const struct key *key, char *text, void *base, struct fault *w
 	return 0;
 }
 
+int value_check_network(const char *text, struct prefix prefix, unsigned min, unsigned max,
+			struct fault *why)
+{
+	if (prefix.len < min || prefix.len > max)
+		return fault_set(why, -EINVAL, "%s has a length of %u: it has to be %u to %u",
+				 quote(text).s, prefix.len, min, max);
+	if (!prefix_is_network(prefix))
+		return fault_set(why, -EINVAL, "%s has bits beyond its length: write %s",
+				 quote(text).s, prefix_str(prefix_network(prefix)).s);
+	if (!addr_is_host(prefix.addr) || addr_is_linklocal(prefix.addr))
+		return fault_set(why, -EINVAL, "%s is not a prefix that hosts can have",
+				 quote(text).s);
+	return 0;
+}
+
 static int parse_network(const struct key *key, const char *text, struct prefix *ret,
 			 struct fault *why)
 {
@@ -113,17 +128,8 @@ static int parse_network(const struct key *key, const char *text, struct prefix 
 
 	if (prefix_parse(text, family_af(key->family), &prefix) < 0)
 		return -EINVAL;
-	if (prefix.len < key->min || prefix.len > key->max)
-		return fault_set(why, -EINVAL, "%s has a length of %u: it has to be %u to %u",
-				 quote(text).s, prefix.len, key->min, key->max);
-	if (!prefix_is_network(prefix))
-		return fault_set(why, -EINVAL, "%s has bits beyond its length: write %s",
-				 quote(text).s, prefix_str(prefix_network(prefix)).s);
-	if (!addr_is_host(prefix.addr) || addr_is_linklocal(prefix.addr))
-		return fault_set(why, -EINVAL, "%s is not a prefix that hosts can have",
-				 quote(text).s);
 	*ret = prefix;
-	return 0;
+	return value_check_network(text, prefix, key->min, key->max, why);
 }
 
 int set_network(const struct key *key, char *text, void *base, struct fault *why)

@@ -34,6 +34,10 @@ static bool concerns(unsigned ifindex, const char *name, void *arg)
 	struct daemon *d = arg;
 	const struct management *management = &d->outcome.site.facts.management;
 
+	for (size_t i = 0; i < d->config->n_directs; i++)
+		if (strcmp(name, d->config->directs[i].interface) == 0 ||
+		    strcmp(name, d->config->directs[i].written) == 0)
+			return true;
 	return (*name && (management->index == ifindex || management_has(management, name))) ||
 	       strcmp(name, d->config->lan.written) == 0 ||
 	       config_wan_by_interface(d->config, name) || !d->outcome.site.facts.wans ||

@@ -104,6 +104,7 @@ void doctor_room(const char *root, struct diagnosis *diagnosis);
 int doctor_managers(struct patient *patient, struct fault *fault);
 int doctor_clock(struct patient *patient, struct fault *fault);
 int doctor_links(struct patient *patient, struct fault *fault);
+int doctor_direct(struct patient *patient, struct fault *fault);
 int doctor_dot1x(struct patient *patient, struct fault *fault);
 int doctor_conflicts(struct patient *patient, struct fault *fault);
 int doctor_leases(struct patient *patient, struct fault *fault);

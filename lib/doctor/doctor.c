@@ -20,6 +20,7 @@ static const struct doctor_check checks[] = {
 	{ "clock", false, doctor_clock },
 	{ "managers", true, doctor_managers },
 	{ "links", true, doctor_links },
+	{ "direct", true, doctor_direct },
 	{ "802.1X", true, doctor_dot1x },
 	{ "conflicts", true, doctor_conflicts },
 	{ "leases", true, doctor_leases },

@@ -5,6 +5,8 @@
 #include "kernel/netlink.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -207,6 +209,19 @@ struct netlink_names netlink_link_names(struct nlmsghdr *message)
 		if (nla_type(attr) == IFLA_ALT_IFNAME && names.n < ARRAY_SIZE(names.v))
 			names.v[names.n++] = nla_get_string(attr);
 	return names;
+}
+
+const int32_t *netlink_inet6_conf(struct nlmsghdr *link)
+{
+	struct nlattr *spec = nlmsg_find_attr(link, sizeof(struct ifinfomsg), IFLA_AF_SPEC);
+	struct nlattr *inet6 = spec ? nla_find(nla_data(spec), nla_len(spec), AF_INET6) : NULL;
+	struct nlattr *conf =
+		inet6 ? nla_find(nla_data(inet6), nla_len(inet6), IFLA_INET6_CONF) : NULL;
+
+	/* Far more than the last that anybody here reads. */
+	if (!conf || nla_len(conf) <= DEVCONF_DISABLE_IPV6 * (int)sizeof(int32_t))
+		return NULL;
+	return nla_data(conf);
 }
 
 struct addr netlink_addr(const struct nlattr *attr, int family)

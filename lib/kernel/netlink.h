@@ -80,6 +80,9 @@ struct netlink_names {
 };
 struct netlink_names netlink_link_names(struct nlmsghdr *message);
 
+/* The values of net.ipv6.conf, DEVCONF_…, in a link's message; NULL: IPv6 has none for it. */
+const int32_t *netlink_inet6_conf(struct nlmsghdr *link);
+
 /* The address in an attribute, or AF_UNSPEC without one. */
 struct addr netlink_addr(const struct nlattr *attr, int family);
 

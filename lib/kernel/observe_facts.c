@@ -5,6 +5,7 @@
 #include "kernel/observe_facts.h"
 
 #include "base/machine.h"
+#include "kernel/observe_directs.h"
 #include "kernel/observe_gateways.h"
 #include "model/conflict.h"
 #include "model/source.h"
@@ -50,13 +51,9 @@ static struct link_fact *link_of(struct facts_dump *dump, const struct netlink_n
 /* What net.ipv6.conf says of the link, and comes with it. */
 static void read_inet6(struct nlmsghdr *message, struct link_fact *link)
 {
-	struct nlattr *spec = nlmsg_find_attr(message, sizeof(struct ifinfomsg), IFLA_AF_SPEC);
-	struct nlattr *inet6 = spec ? nla_find(nla_data(spec), nla_len(spec), AF_INET6) : NULL;
-	struct nlattr *conf =
-		inet6 ? nla_find(nla_data(inet6), nla_len(inet6), IFLA_INET6_CONF) : NULL;
-	const int32_t *values = conf ? nla_data(conf) : NULL;
+	const int32_t *values = netlink_inet6_conf(message);
 
-	if (!conf || nla_len(conf) <= DEVCONF_USE_TEMPADDR * (int)sizeof(*values))
+	if (!values)
 		return;
 	link->prefers_temporary = values[DEVCONF_USE_TEMPADDR] > 1;
 	/* Of router advertisements. */
@@ -72,7 +69,10 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	struct facts_dump *dump = arg;
 	struct link_fact *link;
 
-	link = message->nlmsg_type == RTM_NEWLINK ? link_of(dump, &names) : NULL;
+	if (message->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	observe_direct_link(dump->config, message, &names, dump->facts);
+	link = link_of(dump, &names);
 	if (!link)
 		return 0;
 
@@ -159,10 +159,9 @@ int observe_facts(struct nl_sock *sk, const struct config *config,
 	struct ifaddrmsg addresses = { .ifa_family = AF_UNSPEC };
 	int r;
 
-	facts.wans = calloc(config->n_wans, sizeof(*facts.wans));
-	if (!facts.wans)
-		return -ENOMEM;
-	facts.n_wans = config->n_wans;
+	r = facts_new(config, &facts);
+	if (r < 0)
+		return r;
 	facts.machine = machine_number();
 
 	r = netlink_dump(sk, RTM_GETLINK, &links, sizeof(links), on_link, &dump);
@@ -170,6 +169,8 @@ int observe_facts(struct nl_sock *sk, const struct config *config,
 		r = netlink_dump(sk, RTM_GETADDR, &addresses, sizeof(addresses), on_address, &dump);
 	if (r == 0)
 		r = observe_gateways(sk, config, opinions, &facts);
+	if (r == 0)
+		r = observe_direct_routes(sk, config, &facts);
 	for (size_t i = 0; i < config->n_wans && r == 0; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
 			choose_source(&dump, &facts.wans[i], family);

@@ -115,8 +115,8 @@ static int on_route(struct nlmsghdr *message, void *arg)
 static int on_rule(struct nlmsghdr *message, void *arg)
 {
 	static const int ours[] = {
-		FRA_PRIORITY,	       FRA_FWMARK, FRA_FWMASK, FRA_TABLE, FRA_SRC, FRA_PROTOCOL,
-		FRA_SUPPRESS_PREFIXLEN
+		FRA_PRIORITY, FRA_FWMARK, FRA_FWMASK,	FRA_TABLE,
+		FRA_SRC,      FRA_DST,	  FRA_PROTOCOL, FRA_SUPPRESS_PREFIXLEN,
 	};
 	struct fib_rule_hdr *info = nlmsg_data(message);
 	struct nlattr *tb[FRA_MAX + 1];
@@ -131,11 +131,12 @@ static int on_rule(struct nlmsghdr *message, void *arg)
 	object.table = tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : info->table;
 	object.pref = tb[FRA_PRIORITY] ? nla_get_u32(tb[FRA_PRIORITY]) : 0;
 	object.mark = tb[FRA_FWMARK] ? nla_get_u32(tb[FRA_FWMARK]) : 0;
-	object.prefix.addr = netlink_addr(tb[FRA_SRC], info->family);
-	object.prefix.len = info->src_len;
-	object.odd = has_other(tb, FRA_MAX, ours, ARRAY_SIZE(ours)) || info->dst_len != 0 ||
-		     info->action != FR_ACT_TO_TBL || info->tos != 0 ||
-		     (info->flags & FIB_RULE_INVERT) ||
+	object.to = info->dst_len > 0;
+	object.prefix.addr = netlink_addr(tb[object.to ? FRA_DST : FRA_SRC], info->family);
+	object.prefix.len = object.to ? info->dst_len : info->src_len;
+	object.odd = has_other(tb, FRA_MAX, ours, ARRAY_SIZE(ours)) ||
+		     (object.to && info->src_len != 0) || info->action != FR_ACT_TO_TBL ||
+		     info->tos != 0 || (info->flags & FIB_RULE_INVERT) ||
 		     (tb[FRA_FWMASK] && nla_get_u32(tb[FRA_FWMASK]) != UINT32_MAX) ||
 		     (tb[FRA_SUPPRESS_PREFIXLEN] &&
 		      nla_get_u32(tb[FRA_SUPPRESS_PREFIXLEN]) != UINT32_MAX);

@@ -26,7 +26,7 @@
 	f(rtnl_route_build_add_request) f(rtnl_route_build_del_request) \
 	f(rtnl_route_nh_alloc) f(rtnl_route_nh_set_ifindex) f(rtnl_route_nh_set_flags) \
 	f(rtnl_route_nh_set_via) f(rtnl_route_nh_set_gateway) \
-	f(rtnl_rule_alloc) f(rtnl_rule_set_src) f(rtnl_rule_set_family) \
+	f(rtnl_rule_alloc) f(rtnl_rule_set_src) f(rtnl_rule_set_dst) f(rtnl_rule_set_family) \
 	f(rtnl_rule_set_action) f(rtnl_rule_set_prio) f(rtnl_rule_set_table) \
 	f(rtnl_rule_set_protocol) f(rtnl_rule_set_mark) \
 	f(rtnl_rule_build_add_request) f(rtnl_rule_build_delete_request)
@@ -155,7 +155,7 @@ static int route_request(const struct object *object, bool add, int flags, struc
 
 static int rule_request(const struct object *object, bool add, int flags, struct nl_msg **ret)
 {
-	_cleanup_(nl_addr_putp) struct nl_addr *source = NULL;
+	_cleanup_(nl_addr_putp) struct nl_addr *prefix = NULL;
 	_cleanup_(nl_object_putp) struct rtnl_rule *rule = rtnl.rtnl_rule_alloc();
 	int r = 0;
 
@@ -168,8 +168,11 @@ static int rule_request(const struct object *object, bool add, int flags, struct
 	if (object->mark)
 		rtnl.rtnl_rule_set_mark(rule, object->mark);
 	if (object->prefix.len > 0) {
-		source = addr_new(object->prefix);
-		r = source ? rtnl.rtnl_rule_set_src(rule, source) : -NLE_NOMEM;
+		prefix = addr_new(object->prefix);
+		if (!prefix)
+			return -NLE_NOMEM;
+		r = object->to ? rtnl.rtnl_rule_set_dst(rule, prefix)
+			       : rtnl.rtnl_rule_set_src(rule, prefix);
 	}
 	if (r == 0)
 		r = rtnl.rtnl_rule_set_protocol(rule, RTPROT_MWAN);

@@ -9,8 +9,32 @@
 #include <errno.h>
 #include <string.h>
 
+int facts_new(const struct config *config, struct facts *ret)
+{
+	_cleanup_(facts_done) struct facts facts = {
+		.wans = calloc(config->n_wans, sizeof(*facts.wans)),
+		.directs = calloc(config->n_directs, sizeof(*facts.directs)),
+	};
+
+	if (!facts.wans || (config->n_directs > 0 && !facts.directs))
+		return -ENOMEM;
+	facts.n_wans = config->n_wans;
+	facts.n_directs = config->n_directs;
+	for (size_t i = 0; i < config->n_directs; i++) {
+		facts.directs[i].routes =
+			calloc(config->directs[i].networks.n, sizeof(*facts.directs[i].routes));
+		if (!facts.directs[i].routes)
+			return -ENOMEM;
+	}
+	*ret = TAKE(facts);
+	return 0;
+}
+
 void facts_done(struct facts *facts)
 {
+	for (size_t i = 0; i < facts->n_directs; i++)
+		free(facts->directs[i].routes);
+	free(facts->directs);
 	for (size_t i = 0; i < facts->n_wans; i++) {
 		free(facts->wans[i].link.addresses);
 		free(facts->wans[i].link.own);
@@ -56,17 +80,20 @@ struct link_fact *facts_link(const struct facts *facts, unsigned index)
 	return NULL;
 }
 
-static void name_link(const struct link_fact *link, const char written[IFNAMSIZ],
-		      char ret[IFNAMSIZ])
+static void name_link(struct link_ref link, const char written[IFNAMSIZ], char ret[IFNAMSIZ])
 {
-	memcpy(ret, link->link.index ? link->link.name : written, IFNAMSIZ);
+	memcpy(ret, link.index ? link.name : written, IFNAMSIZ);
 }
 
 void facts_name_links(const struct facts *facts, struct config *config)
 {
-	name_link(&facts->lan, config->lan.written, config->lan.interface);
+	name_link(facts->lan.link, config->lan.written, config->lan.interface);
 	for (size_t i = 0; i < config->n_wans; i++)
-		name_link(&facts->wans[i].link, config->wans[i].written, config->wans[i].interface);
+		name_link(facts->wans[i].link.link, config->wans[i].written,
+			  config->wans[i].interface);
+	for (size_t i = 0; i < config->n_directs; i++)
+		name_link(facts->directs[i].link, config->directs[i].written,
+			  config->directs[i].interface);
 }
 
 bool router_is_preferred(const struct gateway_fact *a, const struct gateway_fact *b)

@@ -66,6 +66,19 @@ struct wan_facts {
 	size_t n_onlink6;
 };
 
+/* How a network of a [direct] section is reached by routes in main that are not ours. */
+struct direct_route {
+	bool found;	 /* the longest prefix over the section's interface that holds it all */
+	unsigned len;	 /* of that prefix */
+	struct addr via; /* AF_UNSPEC: on the link itself */
+};
+
+struct direct_fact {
+	struct link_ref link;	     /* index 0: there is no such link */
+	bool takes[N_FAMILIES];	     /* routes of the family can lead over it */
+	struct direct_route *routes; /* owned; one for each of its networks */
+};
+
 /* Whether a machine on the link has answered lately. */
 enum presence {
 	PRESENCE_UNKNOWN, /* it was not asked for, or has time to answer yet */
@@ -84,10 +97,14 @@ struct facts {
 	enum presence router4, router6; /* OPNsense, by each family: router6 by its link-local */
 	struct wan_facts *wans;		/* owned; by the WAN's index */
 	size_t n_wans;
+	struct direct_fact *directs; /* owned; by the section's index */
+	size_t n_directs;
 	struct management management;
 	uint32_t machine; /* which our echo requests begin with: base/machine.h; 0: not known */
 };
 
+/* Room for all WANs and [direct] sections, of whose links nothing is known yet. 0 or -ENOMEM. */
+int facts_new(const struct config *config, struct facts *ret);
 void facts_done(struct facts *facts);
 
 /* 0, or -EADDRNOTAVAIL with what is wrong and what to do, when there is a shared_router. */

@@ -37,6 +37,7 @@ int object_cmp(const struct object *a, const struct object *b)
 	if (r != 0)
 		return r;
 	COMPARE(a->mark, b->mark);
+	COMPARE(a->to, b->to);
 	COMPARE(a->odd, b->odd);
 	return 0;
 }
@@ -139,7 +140,7 @@ void object_print(const struct object *o, bool add, FILE *f)
 		if (o->mark)
 			fprintf(f, " fwmark %u", o->mark);
 		if (o->prefix.addr.family)
-			fprintf(f, " from %s", prefix_str(o->prefix).s);
+			fprintf(f, " %s %s", o->to ? "to" : "from", prefix_str(o->prefix).s);
 		fprintf(f, " lookup %u proto %d", o->table, RTPROT_MWAN);
 		break;
 	}

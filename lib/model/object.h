@@ -19,6 +19,8 @@
 #define METRIC_OURS 1
 /* The metric of the last resort in each table: after everything else. */
 #define METRIC_LAST 4278198272U
+/* The metric of our routes to networks of [direct]: after those of whoever owns the interface. */
+#define METRIC_DIRECT (METRIC_LAST - 1)
 
 /* In the order in which they are added; they are removed in the opposite one. */
 enum object_kind {
@@ -35,7 +37,7 @@ struct link_ref {
 struct object {
 	enum object_kind kind;
 	int family;
-	struct prefix prefix; /* the address; the route's destination; the rule's source, if any */
+	struct prefix prefix; /* the address; the route's destination; what the rule is for */
 	struct link_ref link; /* of an address or a route; index 0: none */
 	uint32_t table;	      /* of a route or a rule */
 
@@ -48,7 +50,8 @@ struct object {
 
 	/* rules */
 	uint32_t pref;
-	uint32_t mark; /* 0: by source */
+	uint32_t mark; /* 0: by source or destination */
+	bool to;       /* its prefix is the destination, not the source */
 
 	/* Seen in the kernel with something that we never set: equal to nothing desired. */
 	bool odd;

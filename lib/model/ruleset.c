@@ -31,6 +31,8 @@
 
 /* What the base filter has for us, sorted as it is listed. */
 #define FILTER_OBJECTS(object) \
+	object("chain", "direct", "") \
+	object("chain", "direct_own", "") \
 	object("chain", "exits", "") \
 	object("chain", "exits6", "") \
 	object("chain", "inside", "") \

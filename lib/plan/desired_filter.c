@@ -5,6 +5,7 @@
 #include "plan/desired_nft.h"
 
 #include "model/counters.h"
+#include "plan/directs.h"
 #include "plan/hairpin_rules.h"
 #include "plan/masqueraded.h"
 #include "plan/tunnels.h"
@@ -133,6 +134,7 @@ int desired_filter(const struct site *site, FILE *f)
 		fprintf(f, "add element inet filter wan { \"%s\" }\n", config->wans[i].interface);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		fill_exits(config, family, f);
+	directs_write_filter(config, f);
 	fill_probes(site, true, f);
 	fill_probes(site, false, f);
 	tunnels_write(site, f);

@@ -3,6 +3,7 @@
 // A flow from inside draws a WAN by a hash of what identifies it; one from a WAN stays there.
 
 #include "plan/desired_nft.h"
+#include "plan/directs.h"
 #include "plan/draw.h"
 #include "plan/forged.h"
 #include "plan/groups.h"
@@ -163,6 +164,7 @@ int desired_mangle(const struct site *site, FILE *f)
 	forged_declare(f);
 	hairpins_declare(config, f);
 	masqueraded_declare(config, f);
+	directs_declare(config, f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
 	each_selection(site, declare_choose, f);
@@ -170,6 +172,7 @@ int desired_mangle(const struct site *site, FILE *f)
 
 	each_selection(site, fill_share, f);
 	each_selection(site, fill_choose, f);
+	directs_write_elements(config, f);
 	forged_write(site, f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fill_from_wan(site, i, f);

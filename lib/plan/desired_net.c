@@ -6,6 +6,7 @@
 
 #include "model/conflict.h"
 #include "model/source.h"
+#include "plan/directs.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -283,6 +284,8 @@ int desired_net(const struct site *site, struct object_set *ret)
 	add_inside6(&b, RT_TABLE_MAIN);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		add_main_default(&b, site_selection(site, family)->best, family);
+	if (b.r == 0)
+		b.r = directs_net(site, &b.set);
 
 	if (b.r < 0)
 		object_set_done(&b.set);

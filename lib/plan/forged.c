@@ -98,6 +98,9 @@ void forged_write(const struct site *site, FILE *f)
 	refuse_own(prefix_host(config->lan.router6), f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		refuse_own(site->npt.delegated[i], f);
+	for (size_t i = 0; i < config->n_directs; i++)
+		for (size_t n = 0; n < config->directs[i].networks.n; n++)
+			refuse_own(config->directs[i].networks.v[n], f);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		fprintf(f,
 			"add rule inet mangle forged %s saddr @own%c counter drop comment \"from a "

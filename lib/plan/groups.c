@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "model/conflict.h"
+#include "plan/directs.h"
 #include "plan/hairpin_rules.h"
 #include "plan/rules.h"
 
@@ -157,6 +158,7 @@ void flow_groups_write(const struct site *site, const struct rule_maps *maps, FI
 	fputs("# chain inet mangle from_lan\n", f);
 	/* A flow older than these rules has no translation and never gets one. */
 	fprintf(f, "%s ct status confirmed accept\n", writer.rule);
+	directs_write_lookup(config, writer.rule, f);
 	hairpins_write_from_lan(config, f);
 
 	if (config->n_rules == 0) {

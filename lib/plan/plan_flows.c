@@ -7,7 +7,8 @@
 
 const struct wan_conf *plan_masquerader(const struct config *config, const struct object *rule)
 {
-	if (rule->kind != OBJECT_RULE || rule->mark || rule->prefix.len < addr_bits(rule->family))
+	if (rule->kind != OBJECT_RULE || rule->mark || rule->to ||
+	    rule->prefix.len < addr_bits(rule->family))
 		return NULL;
 	for (size_t i = 0; i < config->n_wans; i++) {
 		const struct wan_conf *wan = &config->wans[i];
@@ -21,12 +22,13 @@ const struct wan_conf *plan_masquerader(const struct config *config, const struc
 }
 
 /*
- * True when flows may not go on without this rule, which goes. Where nothing is masqueraded, no
+ * True when flows may not go on without this rule, which goes. One to a network kept flows from
+ * inside out of all WANs. Where nothing is masqueraded, no
  * flow from inside has the address of the interface.
  */
 static bool leads_flows(const struct config *config, const struct object *rule)
 {
-	return rule->mark || rule->prefix.len < addr_bits(rule->family) ||
+	return rule->mark || rule->to || rule->prefix.len < addr_bits(rule->family) ||
 	       plan_masquerader(config, rule);
 }
 

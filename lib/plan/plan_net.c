@@ -87,7 +87,8 @@ static bool covers(const struct object *name, const struct object *there)
 {
 	return there->kind == OBJECT_RULE && name->family == there->family &&
 	       name->pref == there->pref && (name->mark == 0 || name->mark == there->mark) &&
-	       (name->prefix.len == 0 || prefix_cmp(name->prefix, there->prefix) == 0);
+	       (name->prefix.len == 0 ||
+		(name->to == there->to && prefix_cmp(name->prefix, there->prefix) == 0));
 }
 
 bool plan_may_hit_others(const struct plan *plan, const struct object_set *desired)

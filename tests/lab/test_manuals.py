@@ -151,7 +151,7 @@ def words(rest):
 
 
 # Sections with a name, and that of the example. Where no site needs one, its lines are comments.
-NAMED = {"wan": "att", "rule": "voice"}
+NAMED = {"wan": "att", "rule": "voice", "direct": "vpn"}
 
 
 def key_entries(section):
@@ -161,7 +161,7 @@ def key_entries(section):
 
 
 def example_keys(section):
-    """[(key, value, comment)] of a section of the example."""
+    """[(key, value, comment)] of a section of the example, also of one that is commented out."""
     text = Path(f"{SHARE}/doc/mwan/examples/mwan.conf").read_text()
     label = f"{section} {NAMED[section]}" if section in NAMED else section
     body = re.search(rf"^;?\[{label}\](.*?)(?:^;?\[|\Z)", text, re.M | re.S)[1].replace("\n;", "\n")

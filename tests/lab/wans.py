@@ -146,11 +146,12 @@ def wan_section(wan):
     return _section(f"wan {wan.name}", {**keys, **wan.keys})
 
 
-def config(wans, mwan=None, lan=None, balance=None, health=None, notify=None, inside=len(INSIDE4), further=None, rules=None):
+def config(wans, mwan=None, lan=None, balance=None, health=None, notify=None, inside=len(INSIDE4), further=None, rules=None,
+           directs=None):
     """
     The text of mwan.conf. The dicts change or add keys of their sections; None
     leaves a key out. The first `inside` addresses of INSIDE4 are mapped, and `further` has other lines of [map4].
-    `rules` has the keys of each rule by its name.
+    `rules` has the keys of each rule by its name, and `directs` those of each [direct …] section.
     """
     lan_keys = {"interface": LAN, "prefix4": "10.250.250.0/29", "router4": "10.250.250.2", "prefix6": PREFIX6,
                 "router6": ROUTER6, "router6_linklocal": "auto"}
@@ -160,6 +161,7 @@ def config(wans, mwan=None, lan=None, balance=None, health=None, notify=None, in
     sections = [_section("mwan", mwan or {}), _section("lan", {**lan_keys, **(lan or {})}),
                 _section("balance", balance or {}), _section("health", health or {}),
                 *(wan_section(wan) for wan in wans), *(_section(f"rule {name}", keys) for name, keys in (rules or {}).items()),
+                *(_section(f"direct {name}", keys) for name, keys in (directs or {}).items()),
                 _section("notify", notify or {})]
     if map4:
         sections.append(_section("map4", map4))

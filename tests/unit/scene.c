@@ -64,9 +64,8 @@ void scene_make(struct scene *scene, const char *name)
 
 	n = scene->config.n_wans;
 	ck_assert_uint_le(n, ARRAY_SIZE(addresses));
-	scene->site.facts.n_wans = n;
+	ck_assert_int_eq(facts_new(&scene->config, &scene->site.facts), 0);
 	scene->site.facts.machine = htonl(0x6d77616e);
-	scene->site.facts.wans = calloc(n, sizeof(*scene->site.facts.wans));
 	ck_assert_int_eq(npt_state_new(n, &scene->site.npt), 0);
 	ck_assert_int_eq(verdicts_new(n, &scene->site.verdicts), 0);
 
@@ -89,6 +88,13 @@ void scene_make(struct scene *scene, const char *name)
 							    .via = an_addr("fe80::1"),
 							    .metric = 100 };
 		scene->site.npt.delegated[i] = a_prefix(addresses[i][3]);
+	}
+	for (size_t i = 0; i < scene->config.n_directs; i++) {
+		struct direct_fact *direct = &scene->site.facts.directs[i];
+
+		direct->link.index = 30 + i;
+		memcpy(direct->link.name, scene->config.directs[i].interface, IFNAMSIZ);
+		direct->takes[IPV4] = direct->takes[IPV6] = true;
 	}
 }
 

@@ -109,6 +109,22 @@ START_TEST(the_contracts_example_loads)
 }
 END_TEST
 
+START_TEST(direct_sections_have_networks_of_both_families)
+{
+	_cleanup_(config_done) struct config config = load_golden("good-config/direct.conf");
+	const struct direct_conf *vpn = config.directs;
+
+	ck_assert_uint_eq(config.n_directs, 1);
+	ck_assert_str_eq(vpn->name, "vpn");
+	ck_assert_str_eq(vpn->interface, "wg0");
+	ck_assert_uint_eq(vpn->networks.n, 3);
+	ck_assert_str_eq(prefix_str(vpn->networks.v[1]).s, "fd00:89::/48");
+	ck_assert_str_eq(prefix_str(vpn->networks.v[2]).s, "192.168.7.7/32");
+	ck_assert(config_is_direct(&config, vpn->networks.v[2].addr));
+	ck_assert(!config_is_direct(&config, config.lan.router4));
+}
+END_TEST
+
 START_TEST(the_installed_example_loads)
 {
 	_cleanup_(config_done) struct config config = load_golden("../../conf/mwan.conf");
@@ -279,6 +295,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, enter_folder, leave_folder);
 	tcase_add_test(tcase, a_minimal_site_gets_the_defaults);
 	tcase_add_test(tcase, the_contracts_example_loads);
+	tcase_add_test(tcase, direct_sections_have_networks_of_both_families);
 	tcase_add_test(tcase, the_installed_example_loads);
 	tcase_add_test(tcase, three_wans_share_by_weight);
 	tcase_add_test(tcase, a_wan_overrides_health_whatever_the_order);

@@ -186,7 +186,7 @@ START_TEST(an_unreachable_route_needs_no_link)
 }
 END_TEST
 
-START_TEST(a_rule_goes_by_mark_or_by_source)
+START_TEST(a_rule_goes_by_mark_source_or_destination)
 {
 	struct object object = {
 		.kind = OBJECT_RULE, .family = AF_INET, .pref = 1001, .mark = 1, .table = 300
@@ -213,6 +213,13 @@ START_TEST(a_rule_goes_by_mark_or_by_source)
 	expect_addr(FRA_SRC, "2001:db8:a::");
 	ck_assert_ptr_null(tb[FRA_FWMARK]);
 	ck_assert_ptr_null(tb[FRA_FWMASK]);
+
+	object.to = true;
+	header = build(object, true, NLM_F_CREATE, sizeof(*header));
+	ck_assert_int_eq(header->src_len, 0);
+	ck_assert_int_eq(header->dst_len, 60);
+	expect_addr(FRA_DST, "2001:db8:a::");
+	ck_assert_ptr_null(tb[FRA_SRC]);
 }
 END_TEST
 
@@ -226,6 +233,6 @@ int main(void)
 	tcase_add_test(tcase, an_ipv4_route_may_lead_to_an_ipv6_gateway);
 	tcase_add_test(tcase, a_route_to_a_link_has_the_scope_of_its_family);
 	tcase_add_test(tcase, an_unreachable_route_needs_no_link);
-	tcase_add_test(tcase, a_rule_goes_by_mark_or_by_source);
+	tcase_add_test(tcase, a_rule_goes_by_mark_source_or_destination);
 	return run_case(tcase, "rtnl");
 }

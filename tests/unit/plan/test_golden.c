@@ -122,12 +122,37 @@ START_TEST(a_site_without_hairpin_has_nothing_of_it)
 }
 END_TEST
 
+START_TEST(a_direct_network_ends_in_main_while_its_interface_is_missing)
+{
+	struct scene there, missing;
+
+	scene_make(&there, "direct");
+	scene_make(&missing, "direct");
+	missing.site.facts.directs[0] = (struct direct_fact){
+		.routes = missing.site.facts.directs[0].routes,
+	};
+	expect("direct-interface-missing", scene_plan(&there, &missing));
+	/* Somebody's larger network is reached through a gateway, one as large is left alone. */
+	missing.site.facts.directs[0].link = there.site.facts.directs[0].link;
+	missing.site.facts.directs[0].takes[IPV4] = missing.site.facts.directs[0].takes[IPV6] =
+		true;
+	missing.site.facts.directs[0].routes[0] =
+		(struct direct_route){ true, 8, an_addr("10.89.0.2") };
+	missing.site.facts.directs[0].routes[1] =
+		(struct direct_route){ true, 48, an_addr("fe80::2") };
+	expect("direct-owner-has-routes", scene_plan(&there, &missing));
+	scene_done(&there);
+	scene_done(&missing);
+}
+END_TEST
+
 START_TEST(each_site_gets_its_plan)
 {
 	static const char *const sites[][2] = {
 		{ "tiers", "tiered-from-empty" },    { "masquerade", "masquerade-from-empty" },
 		{ "no-ipv6", "no-ipv6-from-empty" }, { "three-wans", "three-wans-from-empty" },
 		{ "on-link", "on-link-from-empty" }, { "inside4", "inside4-from-empty" },
+		{ "direct", "direct-from-empty" },
 	};
 	struct scene site;
 
@@ -154,6 +179,7 @@ int main(void)
 	tcase_add_test(tcase, replaced_opnsense_is_followed_in_all_tables);
 	tcase_add_test(tcase, a_mapped_address_that_is_the_gateways_is_left_out);
 	tcase_add_test(tcase, a_site_without_hairpin_has_nothing_of_it);
-	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 6);
+	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 7);
+	tcase_add_test(tcase, a_direct_network_ends_in_main_while_its_interface_is_missing);
 	return run_case(tcase, "golden");
 }
