@@ -42,6 +42,12 @@ class Description:
     def __init__(self):
         self.vars = yaml.safe_load((ANSIBLE / "group_vars/mwan.yml").read_text(encoding="utf-8"))
 
+    def add_third_wan(self):
+        """The one that the example has as a comment."""
+        text = (ANSIBLE / "group_vars/mwan.yml").read_text(encoding="utf-8")
+        lines = re.search(r"^  # - name: monkeybrains\n(  # +.*\n)+", text, re.M)[0]
+        self.vars["mwan_wans"] += yaml.safe_load(re.sub(r"^  # ", "", lines, flags=re.M))
+
     def wan(self, name):
         return next(wan for wan in self.vars["mwan_wans"] if wan["name"] == name)
 

@@ -79,10 +79,11 @@ def test_missing_certificates_are_named_with_what_brings_them(example):
 
 @pytest.fixture(scope="module")
 def site(example):
-    """The site in a vault, with a static WAN, other settings, keys, sysctls, and a file that somebody else has written."""
+    """The site in a vault, with a third WAN, a static WAN, other settings, keys, sysctls, and a file that somebody else has written."""
     (example.folder / "password").write_text("a word\n", encoding="utf-8")
     example.foreign = example.etc / "systemd/network/70-other.network"
     example.foreign.write_text("[Match]\nName=other\n", encoding="utf-8")
+    example.add_third_wan()
     example.wan("webpass").update(dhcp=False, addresses=["136.25.91.242/29"],
                                   routes=[{"to": "0.0.0.0/0", "via": "136.25.91.241"}])
     example.vars["mwan_settings"].update(
@@ -92,6 +93,14 @@ def site(example):
                                       settings={"private_key_passwd": '"nor this word"'})
     example.second = example.write("--diff", "-vvvv")
     return example
+
+
+def test_the_third_wan_is_that_of_the_examples(site):
+    links = {name: lines for name, lines in site.links().items() if "enmbrains0" in name}
+    assert links == {path.name: settings(path) for path in (REPO / "conf/systemd-network").glob("*enmbrains0*")}
+    commented = re.search(r"^;\[wan monkeybrains\]\n(;.*\n)+", (REPO / "conf/mwan.conf").read_text(encoding="utf-8"), re.M)[0]
+    (site.folder / "third.conf").write_text(re.sub(r"^;", "", commented, flags=re.M), encoding="utf-8")
+    assert config(site.etc / "mwan/mwan.conf")["wan monkeybrains"] == config(site.folder / "third.conf")["wan monkeybrains"]
 
 
 def test_a_static_wan_asks_nobody(site):
@@ -126,7 +135,7 @@ def test_a_second_run_writes_nothing(site):
 def test_what_is_no_longer_described_goes_and_what_others_have_written_stays(site):
     before = site.links()
     assert site.foreign.name in before
-    site.vars["mwan_wans"] = [site.wan("att")]
+    site.vars["mwan_wans"].remove(site.wan("webpass"))
     for public in site.vars["mwan_map4"].values():
         del public["webpass"]
     site.write()

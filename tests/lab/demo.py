@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 
+import demo_third
 import faults
 import wans
 from lab import CLIENT6, CLIENT2_6, SERVERS4, SERVERS6, SPREAD4, SPREAD6, STRANGER4, STRANGER6, Lab
@@ -28,6 +29,8 @@ TOPOLOGY = """\
 """
 # Verdicts within seconds, with time for answers also where each of them waits for a processor.
 HEALTH = {"interval": "500ms", "timeout": "450ms", "failure_threshold": 3, "recovery_threshold": 2}
+SAID = ("New connections used both providers, and only the working one while the other was cut or silent; what was open on a "
+        "working provider stayed there, and lost nothing.")
 SERVERS = {"IPv4": SERVERS4, "IPv6": SERVERS6}
 STRANGER = {"IPv4": STRANGER4, "IPv6": STRANGER6}
 
@@ -35,8 +38,8 @@ STRANGER = {"IPv4": STRANGER4, "IPv6": STRANGER6}
 class Report:
     """A table that grows while the demonstration runs."""
 
-    def __init__(self):
-        self.rows, self.failed = 0, []
+    def __init__(self, said=SAID):
+        self.rows, self.failed, self.said = 0, [], said
         self.begin = time.monotonic()
 
     def section(self, title):
@@ -70,8 +73,7 @@ class Report:
         seconds = time.monotonic() - self.begin
         if not self.failed:
             said = [f"All as expected: {self.rows} of {self.rows} rows, in {seconds:.0f} s.",
-                    "New connections used both providers, and only the working one while the other was cut or silent; what was "
-                    "open on a working provider stayed there, and lost nothing.",
+                    self.said,
                     "No packet reached a provider with an address that is not of this provider."]
         else:
             said = [f"Not as expected: {len(self.failed)} of {self.rows} rows, in {seconds:.0f} s.",
@@ -365,11 +367,11 @@ def show_health(lab, report):
     print(textwrap.indent(lab.router.run("health-check", "--status", check=False).out, "  ").rstrip())
 
 
-def show_leaks(lab, report):
-    report.section("9. Leaks, counted where each provider receives")
+def show_leaks(lab, report, number=9):
+    report.section(f"{number}. Leaks, counted where each provider receives")
     for isp in lab.isps:
         leaks = isp.leaks()
-        report.same(f"packets to {isp.wan.name}, others' addresses", str(sum(leaks.values())), "0")
+        report.same(f"to {isp.wan.name}, with others' addresses", str(sum(leaks.values())), "0")
 
 
 def keep(lab):
@@ -383,17 +385,26 @@ def keep(lab):
     signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 
+def tell(lab, report):
+    for step in (show_balance, show_translations, show_inbound, show_failover, show_recovery, show_reload, show_health, show_leaks):
+        step(lab, report)
+
+
+def tell_of_a_third(lab, report):
+    demo_third.story(lab, HEALTH, report)
+    show_leaks(lab, report, number=5)
+
+
 def main():
-    keeps = "--keep" in sys.argv[1:]
+    keeps, three = "--keep" in sys.argv[1:], "--wans" in sys.argv[1:]
     if keeps:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    report = Report()
-    print(TOPOLOGY)
+    report = Report(demo_third.SAID if three else SAID)
+    print(demo_third.TOPOLOGY if three else TOPOLOGY)
     report.heading()
-    with Lab() as lab:
+    with Lab(demo_third.three() if three else None) as lab:
         lab.up()
-        for step in (show_balance, show_translations, show_inbound, show_failover, show_recovery, show_reload, show_health, show_leaks):
-            step(lab, report)
+        (tell_of_a_third if three else tell)(lab, report)
         status = report.end()
         if keeps:
             keep(lab)

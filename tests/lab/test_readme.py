@@ -18,7 +18,7 @@ from traffic import PATIENCE
 
 BUILT = os.path.dirname(os.path.abspath(default_destdir()))
 README, CONTRIBUTING = commands("README.md"), commands("CONTRIBUTING.md")
-DEMO = ["sudo tests/demo", "sudo tests/demo --keep"]
+DEMO = ["sudo tests/demo", "sudo tests/demo --keep", "sudo tests/demo --wans 3"]
 RUN = "sudo tests/run"  # runs all this, so it is not run by it
 # tests/run builds the packages, tests/appliance/test_by_hand.py installs and starts them as the README says, and
 # tests/appliance/test_deploy.py follows its quick start.
@@ -39,7 +39,7 @@ BUILD = [c for c in CONTRIBUTING if plain(c).split()[0] in ("meson", "ninja", "t
 def test_every_command_of_the_readme_is_run_by_some_test():
     first_start = {command for command in README if command.startswith(FIRST_START)}
     # tests/lab/test_own_rules.py loads rules as the README says.
-    assert set(README) == {*IN_THE_ROUTER, DEMO[0], *PACKAGE, *first_start, RUN, *quick_start(), *lines_of(own_rules())}
+    assert set(README) == {*IN_THE_ROUTER, DEMO[0], DEMO[2], *PACKAGE, *first_start, RUN, *quick_start(), *lines_of(own_rules())}
 
 
 def test_every_command_of_contributing_is_run_by_some_test():
@@ -153,6 +153,16 @@ def test_the_demonstration_shows_what_it_expects(load):
     assert len(shown) == 12 and all(measured == expected for measured, expected in shown)
     said = re.split(r"(?<=\.)\s", out.rpartition("\n\n")[2].strip())
     assert said[0].startswith(f"All as expected: {len(rows)} of {len(rows)} rows") and len(said) == 3
+
+
+def test_the_demonstration_of_a_third_wan_shows_what_it_expects():
+    process = demo("--wans", "3")
+    out, _ = process.communicate(timeout=5 * PATIENCE)
+    assert process.returncode == 0, out
+    lines = out.splitlines()
+    assert [line for line in lines if len(line) > demonstration.COLUMNS] == []
+    rows = [line for line in lines if line.startswith("  ok ")]
+    assert len(rows) == 16 and f"All as expected: {len(rows)} of {len(rows)} rows" in out
 
 
 def test_the_demonstration_says_what_is_not_as_expected(capsys):
