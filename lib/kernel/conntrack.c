@@ -71,22 +71,19 @@ static bool stays_inside(const struct site *site, struct flow_ends there)
 }
 
 /*
- * True for a flow that is turned round on the LAN as it would be now, or ends at the router. Who
- * has no address on the WAN shows one of the router's own.
+ * True for a flow that is turned round on the LAN as it would be now, or ends at the router. One
+ * that shows the router's own address goes on, also when its host has got one on that WAN.
  */
 static bool is_turned(const struct site *site, struct flow_ends there, struct flow_ends back)
 {
 	const struct hairpin *hairpin = hairpins_find(&site->hairpins, there.destination);
-	struct addr source;
 
-	if (hairpin && !hairpin->inside.addr.family)
-		return true;
-	if (!hairpin || addr_cmp(hairpin_inside(hairpin, there.destination), back.source) != 0)
-		return false;
-	source = hairpin_source(site, hairpin, there.source);
-	return source.family ? addr_cmp(source, back.destination) == 0
-			     : link_has_address(&site->facts.lan, back.destination) ||
-				       addr_is_linklocal(back.destination);
+	if (!hairpin || !hairpin->inside.addr.family)
+		return hairpin != NULL;
+	return addr_cmp(hairpin_inside(hairpin, there.destination), back.source) == 0 &&
+	       (addr_cmp(hairpin_source(site, hairpin, there.source), back.destination) == 0 ||
+		link_has_address(&site->facts.lan, back.destination) ||
+		addr_is_linklocal(back.destination));
 }
 
 static bool is_misplaced(const struct site *site, struct nlattr **flow)

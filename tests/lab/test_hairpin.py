@@ -9,8 +9,8 @@ import pytest
 
 import wans
 from icmp import ping
-from lab import CLIENT2_4, CLIENT2_6, CLIENT4, CLIENT6, FORWARDED, SERVERS4, SERVERS6, STRANGER4, Lab
-from traffic import PATIENCE, Load, TcpFlow, UdpFlow, close_all, refused, wait_until
+from lab import CLIENT2_4, CLIENT2_6, CLIENT4, CLIENT6, FORWARDED, SERVERS4, SERVERS6, Lab
+from traffic import PATIENCE, Load, TcpFlow, UdpFlow, close_all, readable, refused, wait_until
 
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 NEW = "2600:1700:aaaa:50::/60"
@@ -108,7 +108,7 @@ def test_clients_reach_any_host_by_each_prefix(lab, inside):
 def test_clients_and_opnsense_reach_each_edge(lab):
     for one in lab.wans:
         assert by_all(lab.client2, one.edge(), CLIENT2_6, 7) == {(wans.ROUTER6, one.host(CLIENT2_6))}
-        assert by_all(lab.client2, one.edge(), CLIENT2_6)  == {(CLIENT6, one.host(CLIENT2_6))}
+        assert by_all(lab.client2, one.edge(), CLIENT2_6) == {(CLIENT6, one.host(CLIENT2_6))}
         assert by_all(lab.opnsense, one.host(CLIENT6), wans.ROUTER6) == {(CLIENT6, one.edge())}
         assert by_all(lab.opnsense, one.edge(), wans.ROUTER6, 7) == {(wans.ROUTER6, one.edge())}
 
@@ -127,8 +127,16 @@ def test_a_source_that_is_not_inside_is_refused(lab):
     """As on its way to a WAN: the answer would go to a stranger."""
     lab.opnsense.ip("addr add 10.99.0.1/32 dev wan0\naddr add 2001:db8:99::1/128 dev wan0 nodad\n")
     for one in lab.wans:
-        for target, source in ((one.public4[1], "10.99.0.1"), (one.edge(), "2001:db8:99::1")):
-            assert refused(lab.opnsense, target, source, seconds=0.3)
+        for family, inside, target, strange, known in (
+                (4, wans.INSIDE4[1], one.public4[1], "10.99.0.1", wans.INSIDE4[0]),
+                (6, wans.ROUTER6, one.edge(), "2001:db8:99::1", wans.ROUTER6)):
+            with lab.opnsense.socket(AF[family], socket.SOCK_DGRAM) as service:
+                service.bind((inside, 4000))
+                for source in (strange, known):
+                    with lab.opnsense.socket(AF[family], socket.SOCK_DGRAM) as sock:
+                        sock.bind((source, 0))
+                        sock.sendto(source.encode(), (target, 4000))
+                assert readable(service, PATIENCE) and service.recv(99) == known.encode()
 
 
 def mtu_of(sock, family):
@@ -219,7 +227,7 @@ def test_flows_of_an_old_prefix_end_and_others_go_on(make_lab):
     lab.router.run("update-npt", att.interface, att.prefix6)
     homes, flows = open_flows(lab)
     lab.give_prefix("att", NEW)
-    lab.router.run("update-npt", att.interface, NEW)
+    assert "removed 2 flows" in lab.router.run("update-npt", att.interface, NEW).err
     old = wans.translate(CLIENT6, wans.PREFIX6, att.prefix6)
     for flow in flows:
         ended = homes[flow.identity] == "att" and flow.sock.family == socket.AF_INET6
@@ -260,6 +268,33 @@ def test_who_has_no_address_on_the_wan_shows_the_routers(make_lab):
     assert by_all(lab.client2, lab.wan("webpass").address6, CLIENT2_6, 7) == {(wans.ROUTER6, lab.wan("webpass").address6)}
     with UdpFlow(lab.opnsense, lab.wan("att").public4[1], wans.INSIDE4[4]) as flow:
         assert flow.ask()
-        lab.router.run("update-npt", "enatt0.3242", lab.wan("att").prefix6)  # and looks at all flows
-        assert flow.ask(seconds=PATIENCE)
+        assert "of their WAN" not in lab.router.run("update-npt", "enatt0.3242", lab.wan("att").prefix6).err
+        assert flow.ask()
     assert nothing_escaped(lab)
+
+
+def test_hosts_on_the_link_and_networks_behind_opnsense(make_lab):
+    """Hosts on one link would answer each other directly, were it not for the source that they see."""
+    host6, other6 = "3d06:bad:b01::20", "3d06:bad:b01::30"
+    link = listen(make_lab(lan={"router4": "none", "router6": None, "router6_linklocal": None}, inside=3))
+    link.opnsense.ip(f"addr add {host6}/60 dev wan0 nodad\naddr add {other6}/60 dev wan0 nodad\n")
+    link.router.ip("addr add 3d06:bad:b01::5/60 dev enmwanbr0 nodad\n")
+    link.up()
+    for one in link.wans:
+        assert by_all(link.opnsense, one.public4[1], wans.INSIDE4[2], 7) == {(wans.INSIDE4[1], one.public4[2])}
+        assert by_all(link.opnsense, one.public4[1], wans.INSIDE4[4], 7) == {(wans.INSIDE4[1], "10.250.250.1")}
+        assert by_all(link.opnsense, one.host(host6), other6, 7) == {(host6, one.host(other6))}
+        assert ping(link.opnsense, one.edge(), host6), "the router's own"
+        assert refused(link.opnsense, one.edge(), host6, seconds=0.3)
+    assert nothing_escaped(link)
+
+    behind = listen(make_lab(lan={"inside4": "10.250.1.0/24, 10.250.2.0/24"}, inside=1,
+                             further={CLIENT4: "att 104.57.226.196, webpass 136.25.91.246"}))
+    behind.opnsense.nft("flush chain ip nat postrouting\n")
+    behind.up()
+    for one in behind.wans:
+        public = {"att": "104.57.226.196", "webpass": "136.25.91.246"}[one.name]
+        assert by_all(behind.client, public, CLIENT4) == {(CLIENT4, public)}
+        assert by_all(behind.client2, public, CLIENT2_4) == {(CLIENT4, "10.250.250.1")}
+        assert by_all(behind.opnsense, public, wans.INSIDE4[0]) == {(CLIENT4, one.public4[0])}
+    assert nothing_escaped(behind)
