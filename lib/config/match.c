@@ -4,8 +4,10 @@
 
 #include "config/match.h"
 
-bool rule_matches(const struct rule_conf *rule, const struct flow *flow)
+bool rule_field_matches(const struct rule_conf *rule, const struct flow *flow,
+			enum rule_field field)
 {
+	const struct ranges *ranges = &rule->fields[flow->family][field];
 	const struct point values[N_RULE_FIELDS] = {
 		[RULE_SOURCE] = point_of_addr(flow->source),
 		[RULE_DESTINATION] = point_of_addr(flow->destination),
@@ -15,14 +17,16 @@ bool rule_matches(const struct rule_conf *rule, const struct flow *flow)
 		[RULE_DSCP] = point_of_number(flow->dscp),
 	};
 
+	return ranges->n == 0 || ranges_have(ranges, values[field]);
+}
+
+bool rule_matches(const struct rule_conf *rule, const struct flow *flow)
+{
 	if (!rule->has[flow->family])
 		return false;
-	for (enum rule_field field = 0; field < N_RULE_FIELDS; field++) {
-		const struct ranges *ranges = &rule->fields[flow->family][field];
-
-		if (ranges->n > 0 && !ranges_have(ranges, values[field]))
+	for (enum rule_field field = 0; field < N_RULE_FIELDS; field++)
+		if (!rule_field_matches(rule, flow, field))
 			return false;
-	}
 	return true;
 }
 

@@ -13,11 +13,15 @@
 static const struct selection *find_group(const struct explaining *it, const char *name)
 {
 	const struct selections *selections = &it->site->selections;
+	size_t policy = it->ret->rule ? it->ret->rule->policy : 0;
 
-	for (size_t i = 0; i < selections->n; i++)
-		if (selections->v[i].group.family == it->family &&
-		    strcmp(selections->v[i].group.name, name) == 0)
+	for (size_t i = 0; i < selections->n; i++) {
+		const struct flow_group *group = &selections->v[i].group;
+
+		if (group->policy == policy && group->family == it->family &&
+		    strcmp(group->name, name) == 0)
 			return &selections->v[i];
+	}
 	return NULL;
 }
 
@@ -35,7 +39,7 @@ static const struct selection *group_of(const struct explaining *it)
 		return NULL;
 	if (it->family == IPV4)
 		own = find_group(it, mapped ? addr_str(source).s : "unmapped");
-	return own ? own : site_selection(it->site, it->family);
+	return own ? own : find_group(it, "");
 }
 
 /* A group that no WAN takes: what is wrong with each. */
@@ -43,7 +47,13 @@ static void refuse_group(struct explaining *it, const struct selection *selectio
 {
 	const struct config *config = it->site->config;
 
-	explain_refuse(it, "no WAN takes new flows: it is refused with an ICMP error");
+	if (it->ret->rule)
+		explain_refuse(it,
+			       "no WAN of [rule %s] takes new flows: it is refused with an ICMP "
+			       "error (otherwise = unreachable)",
+			       it->ret->rule->name);
+	else
+		explain_refuse(it, "no WAN takes new flows: it is refused with an ICMP error");
 	for (size_t i = 0; i < config->n_wans; i++)
 		if (selection->members[i])
 			explain_say(it, "%s: %s", config->wans[i].name,
@@ -120,6 +130,13 @@ static void add_all(struct explaining *it, const struct selection *selection)
 		explain_say(it, "no other WAN takes new flows");
 }
 
+static bool is_outside_rule(const struct explaining *it, size_t wan)
+{
+	const struct rule_conf *rule = it->ret->rule;
+
+	return rule && !it->site->config->policies[rule->policy].wans[wan];
+}
+
 /* Why others of the group are out. */
 static void say_others(struct explaining *it, const struct selection *selection)
 {
@@ -128,7 +145,10 @@ static void say_others(struct explaining *it, const struct selection *selection)
 	for (size_t i = 0; i < config->n_wans; i++) {
 		enum obstacle obstacle = obstacle_find(it->site, i, it->family);
 
-		if (!selection->members[i])
+		if (!selection->members[i] && is_outside_rule(it, i))
+			explain_say(it, "not %s: [rule %s] does not name it", config->wans[i].name,
+				    it->ret->rule->name);
+		else if (!selection->members[i])
 			explain_say(it, "not %s: it does not translate %s", config->wans[i].name,
 				    addr_str(it->query->flow.source).s);
 		else if (selection->slots[i] > 0 && obstacle != OBSTACLE_NONE)
@@ -207,7 +227,7 @@ static void explain_turned(struct explaining *it, const struct hairpin *hairpin)
 void explain_from_inside(struct explaining *it)
 {
 	struct addr source = it->query->flow.source, destination = it->query->flow.destination;
-	const struct selection *selection = group_of(it);
+	const struct selection *selection;
 	const struct hairpin *hairpin = hairpins_find(&it->site->hairpins, destination);
 
 	if (hairpin) {
@@ -225,6 +245,8 @@ void explain_from_inside(struct explaining *it)
 			       "both ends are inside: this router forwards nothing between them");
 		return;
 	}
+	it->ret->rule = explain_rule(it);
+	selection = group_of(it);
 	if (!selection) {
 		explain_refuse(it,
 			       "%s is in no line of [map4] and no WAN masquerades: it is refused "
@@ -237,6 +259,8 @@ void explain_from_inside(struct explaining *it)
 		return;
 	}
 	it->ret->kind = EXPLAIN_OUT;
+	if (is_outside_rule(it, wan_of_mark(it->site->config, selection->ranges[0].mark)))
+		explain_say(it, "none of them takes new flows, so others do (otherwise = balance)");
 	it->ret->drawn = draw_number(it->query, selection->group.mode, &it->ret->number);
 	if (it->ret->drawn)
 		add_drawn(it, selection);

@@ -38,5 +38,8 @@ struct addr site_inside(const struct site *site, size_t wan, struct addr outside
 /* Refuses what can't come to ret->inside now; then false. */
 bool explain_leads_inside(struct explaining *it);
 
+/* The rule of mwan.conf that the flow meets, and says so; NULL: none. */
+const struct rule_conf *explain_rule(struct explaining *it);
+
 /* The part of explain() for flows with a source from inside. */
 void explain_from_inside(struct explaining *it);

@@ -30,6 +30,7 @@ struct explain_way {
 
 struct explanation {
 	enum explain_kind kind;
+	const struct rule_conf *rule; /* that it meets; NULL: none */
 	struct explain_way *ways; /* owned; those of EXPLAIN_OUT, else one; the first that fits */
 	size_t n_ways;
 	bool drawn; /* the number is known, and then the WAN */

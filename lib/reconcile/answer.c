@@ -100,13 +100,18 @@ static void print_tables(const struct answer *answer, FILE *f)
 		fputs("none", f);
 }
 
+static const char *name_of_rule(const struct answer *answer)
+{
+	return answer->now.rule ? answer->now.rule->name : "none";
+}
+
 static void print_new(const struct answer *answer, FILE *f)
 {
 	fputs("wan: ", f);
 	print_wans(answer, &answer->now, f);
 	fputs("\nsource: ", f);
 	print_sources(&answer->now, f);
-	fputs("\nrule: none\nmark: ", f);
+	fprintf(f, "\nrule: %s\nmark: ", name_of_rule(answer));
 	print_marks(answer, f);
 	fputs("\ntable: ", f);
 	print_tables(answer, f);
@@ -120,8 +125,8 @@ static void print_existing(const struct answer *answer, FILE *f)
 	const struct known_flow *flow = answer->one;
 	const struct wan_conf *wan = answer_wan_of(answer, flow);
 
-	fprintf(f, "wan: %s\nsource: %s\nrule: none\nmark: %u\n", wan ? wan->name : "none",
-		addr_str(known_flow_outside(flow)).s, flow->mark);
+	fprintf(f, "wan: %s\nsource: %s\nrule: %s\nmark: %u\n", wan ? wan->name : "none",
+		addr_str(known_flow_outside(flow)).s, name_of_rule(answer), flow->mark);
 	if (wan)
 		fprintf(f, "table: %u\n", wan->table);
 	else

@@ -114,7 +114,7 @@ static void set_first(const struct answer *answer, json_t *json)
 	}
 	json_object_set_new(json, "wan", wan ? json_string(wan->name) : json_null());
 	json_object_set_new(json, "source", addr_json(source));
-	json_object_set_new(json, "rule", json_null());
+	json_object_set_new(json, "rule", now->rule ? json_string(now->rule->name) : json_null());
 	json_object_set_new(json, "mark",
 			    now->n_ways > 1 && !answer->one ? json_null() : json_integer(mark));
 	json_object_set_new(json, "table", table ? json_integer(table) : json_null());

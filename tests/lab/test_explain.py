@@ -36,12 +36,11 @@ def inside(lab, family):
     return lab.opnsense if family == 4 else lab.client
 
 
-def open_flows(lab, family, count):
+def open_flows(lab, family, count, first=1):
     """Flows that nothing has been sent in, and what is said of them: [(UdpFlow, answer)]."""
     flows = []
-    for n in range(count):
-        flow = UdpFlow(inside(lab, family), f"{SPREAD[family]}{n + 1:x}" if family == 6 else f"{SPREAD4}{n + 1}",
-                       INSIDE[family][n % 5])
+    for n in range(first, first + count):
+        flow = UdpFlow(inside(lab, family), SPREAD4 + str(n) if family == 4 else f"{SPREAD6}{n:x}", INSIDE[family][n % 5])
         source, sport = flow.sock.getsockname()[:2]
         flows.append((flow, explain(lab, source, flow.sock.getpeername()[0], "udp", sport, PORT)))
     return flows
@@ -102,6 +101,29 @@ def test_modes_that_hash_less_are_explained(make_lab, mode):
         said = explain(lab, INSIDE[family][0], SERVER[family])
         assert said["wan"] == explain(lab, INSIDE[family][0], SERVER[family], "udp", 1, 2)["wan"] is not None
         assert len(check_udp(lab, family, 30)) > 1
+
+
+RULES = {
+    "net": {"destination": f"{SPREAD4}0/26, {SPREAD6}0/122", "wans": "isp1", "mode": "source"},
+    "ports": {"protocol": "udp", "dport": "1-10", "destination": f"{SPREAD4}64/27, {SPREAD6}40/123",
+              "wans": "isp2, isp3", "otherwise": "unreachable"},
+    "all": {"wans": "isp3, isp1", "mode": "source-destination"},
+}
+
+
+@FAMILIES
+def test_rules_are_explained(make_lab, family):
+    lab = make_lab(wans.many([5, 3, 2]), rules=RULES).up()
+    flows = open_flows(lab, family, 100)
+    said = [(answer["wan"], answer["source"]) for _, answer in flows]
+    assert [answer["rule"] for _, answer in flows] == ["net"] * 63 + ["ports"] * 32 + ["all"] * 5
+    assert said == [(lab.wan_of(one.source).name, one.source) for one in send(flows)]
+    flows = open_flows(lab, family, 30, 64)
+    assert {answer["wan"] for _, answer in flows} == {"isp2", "isp3"}
+    if_down = [answer["if_down"]["isp2"] if answer["wan"] == "isp2" else [answer["wan"]] for _, answer in flows]
+    lab.router.health(**{f"isp2{family}": "down"})
+    lab.router.run("update-routes")
+    assert if_down == [[lab.wan_of(one.source).name] for one in send(flows)]
 
 
 @FAMILIES

@@ -1,140 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What --explain decides for one flow.
-// The numbers are the kernel's: tests/lab/test_explain.py sends such flows.
+// tests/lab/test_explain.py sends such flows.
 
-#include "base/jhash.h"
-#include "plan/explain.h"
-#include "plan/hairpin.h"
-#include "scene.h"
+#include "plan/explained_flow.h"
 #include "suite.h"
-
-#include <string.h>
-
-static struct scene scene;
-static struct explanation got;
-
-static void set_up(void)
-{
-	scene_make(&scene, "contract");
-}
-
-static void tear_down(void)
-{
-	explanation_done(&got);
-	scene_done(&scene);
-}
-
-static struct flow_query query_of(const char *source, const char *destination)
-{
-	struct flow_query query = { .flow = { .source = an_addr(source),
-					      .destination = an_addr(destination) } };
-
-	query.flow.family = query.flow.source.family == AF_INET ? IPV4 : IPV6;
-	return query;
-}
-
-static struct flow_query flow_of(const char *source, const char *destination, uint8_t protocol,
-				 uint16_t sport, uint16_t dport)
-{
-	struct flow_query query = query_of(source, destination);
-
-	query.flow.protocol = protocol;
-	query.flow.sport = sport;
-	query.flow.dport = dport;
-	query.has_protocol = query.has_sport = true;
-	query.has_dport = dport != 0;
-	return query;
-}
-
-/* Decides with the scene as it is now; "att", "att webpass" or "" are the WANs. */
-static void expect(struct flow_query query, enum explain_kind kind, const char *wans)
-{
-	char names[100] = "";
-
-	explanation_done(&got);
-	ck_assert_int_eq(selections_make(&scene.site), 0);
-	ck_assert_int_eq(hairpins_make(&scene.site), 0);
-	ck_assert_int_eq(explain(&scene.site, &query, &got), 0);
-	for (size_t i = 0; i < got.n_ways; i++)
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? " " : "",
-			 scene.config.wans[got.ways[i].wan].name);
-	ck_assert_str_eq(explain_kind_name(got.kind), explain_kind_name(kind));
-	ck_assert_str_eq(names, wans);
-	ck_assert_uint_gt(got.why.n, 0);
-}
-
-static void expect_source(const char *source)
-{
-	ck_assert_uint_eq(got.n_ways, 1);
-	ck_assert_str_eq(addr_str(got.ways[0].source).s, source);
-}
-
-static void expect_why(const char *words)
-{
-	for (size_t i = 0; i < got.why.n; i++)
-		if (strstr(got.why.v[i], words))
-			return;
-	ck_abort_msg("nothing says \"%s\", but: %s", words, got.why.n ? got.why.v[0] : "");
-}
-
-/* ---- the number ---- */
-
-START_TEST(hash_is_the_kernels)
-{
-	static const char text[] = "Four score and seven years ago";
-
-	/* From lookup3.c, by Bob Jenkins. */
-	ck_assert_uint_eq(jhash(text, strlen(text), 0), 0x17770551);
-	ck_assert_uint_eq(jhash(text, strlen(text), 1), 0xcd628161);
-	ck_assert_uint_eq(jhash("", 0, 0), 0xdeadbeef);
-}
-END_TEST
-
-START_TEST(flow_draws_the_kernels_number)
-{
-	static const char inside6[] = "3d06:bad:b01:1::5", outside6[] = "2606:4700:4700::1111";
-	const struct {
-		struct flow_query query;
-		enum balance_mode mode;
-		unsigned number;
-	} cases[] = {
-		{ flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53), BALANCE_FLOW, 2107 },
-		{ flow_of("10.250.250.2", "1.1.1.1", IPPROTO_TCP, 4000, 53), BALANCE_FLOW, 2107 },
-		{ flow_of("10.250.250.2", "1.1.1.1", IPPROTO_ICMP, 7, 0), BALANCE_FLOW, 756 },
-		{ flow_of(inside6, outside6, IPPROTO_TCP, 50000, 443), BALANCE_FLOW, 8364 },
-		{ flow_of(inside6, outside6, IPPROTO_ICMPV6, 7, 0), BALANCE_FLOW, 7085 },
-		{ query_of("10.250.250.2", "1.1.1.1"), BALANCE_SOURCE, 9445 },
-		{ query_of(inside6, outside6), BALANCE_SOURCE, 1072 },
-		{ query_of("10.250.250.2", "1.1.1.1"), BALANCE_SOURCE_DESTINATION, 9220 },
-		{ query_of(inside6, outside6), BALANCE_SOURCE_DESTINATION, 1416 },
-	};
-	unsigned number;
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		ck_assert(draw_number(&cases[i].query, cases[i].mode, &number));
-		ck_assert_uint_eq(number, cases[i].number);
-	}
-}
-END_TEST
-
-START_TEST(what_is_not_known_leaves_the_number_open)
-{
-	struct flow_query query = query_of("10.250.250.2", "1.1.1.1");
-	unsigned number;
-
-	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
-	ck_assert(draw_number(&query, BALANCE_SOURCE, &number));
-	ck_assert(draw_number(&query, BALANCE_SOURCE_DESTINATION, &number));
-	query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 53);
-	query.has_sport = false;
-	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
-	/* ESP draws by its SPI, and the other family's ICMP has no id that counts. */
-	query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_ESP, 0, 0);
-	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
-	query = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_ICMPV6, 7, 0);
-	ck_assert(!draw_number(&query, BALANCE_FLOW, &number));
-}
-END_TEST
 
 /* ---- from inside ---- */
 
@@ -207,7 +76,7 @@ START_TEST(source_that_no_wan_translates_is_refused)
 {
 	expect(query_of("10.250.250.4", "1.1.1.1"), EXPLAIN_REFUSED, "");
 	expect_why("10.250.250.4 is in no line of [map4]");
-	tear_down();
+	explain_end();
 	scene_make(&scene, "masquerade");
 	expect(query_of("10.1.2.3", "1.1.1.1"), EXPLAIN_OUT, "a");
 }
@@ -317,14 +186,14 @@ END_TEST
 
 START_TEST(hosts_on_the_link_and_behind_opnsense_are_inside)
 {
-	tear_down();
+	explain_end();
 	scene_make(&scene, "inside4");
 	expect(query_of("10.20.0.7", "1.1.1.1"), EXPLAIN_OUT, "att");
 	expect_source("104.57.226.194");
 	expect(query_of("10.20.0.8", "1.1.1.1"), EXPLAIN_OUT, "cable");
 	expect_source("136.25.91.242");
 	expect(query_of("10.20.0.7", "10.250.250.2"), EXPLAIN_REFUSED, "");
-	tear_down();
+	explain_end();
 	scene_make(&scene, "on-link");
 	scene.site.facts.router6_linklocal = (struct addr){};
 	expect_inside("2600:1700:2f71:c80::7", "att", "fd00:1::7");
@@ -354,10 +223,7 @@ int main(void)
 {
 	TCase *tcase = tcase_create("explain");
 
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, hash_is_the_kernels);
-	tcase_add_test(tcase, flow_draws_the_kernels_number);
-	tcase_add_test(tcase, what_is_not_known_leaves_the_number_open);
+	tcase_add_checked_fixture(tcase, explain_begin, explain_end);
 	tcase_add_test(tcase, flow_goes_to_the_wan_that_has_its_number);
 	tcase_add_test(tcase, flow_without_ports_may_get_any_wan_by_its_share);
 	tcase_add_test(tcase, flow_on_a_wan_that_is_down_goes_to_another);

@@ -131,6 +131,15 @@ START_TEST(of_many_flows_some_are_named)
 }
 END_TEST
 
+START_TEST(a_rule_is_named)
+{
+	tear_down();
+	scene_make(&scene, "ruled");
+	ask("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 5060);
+	expect("rule");
+}
+END_TEST
+
 START_TEST(what_comes_in_is_led_inside)
 {
 	ask("1.1.1.1", "136.25.91.243", IPPROTO_TCP, 50000, 443);
@@ -167,6 +176,7 @@ int main(void)
 	tcase_add_test(tcase, flows_without_ports_have_shares);
 	tcase_add_test(tcase, a_flow_that_is_there_says_what_it_has);
 	tcase_add_test(tcase, of_many_flows_some_are_named);
+	tcase_add_test(tcase, a_rule_is_named);
 	tcase_add_test(tcase, what_comes_in_is_led_inside);
 	tcase_add_test(tcase, where_there_is_no_way_it_says_why);
 	tcase_add_test(tcase, while_nothing_is_forwarded_there_is_no_way);
