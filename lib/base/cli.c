@@ -29,8 +29,13 @@ static void print_help(const struct cli_program *program)
 		puts("  --dry-run      print what would change, change nothing");
 		puts("  --check        like --dry-run; exit status 3 if anything would change");
 	}
-	for (const struct cli_flag *flag = program->flags; flag && flag->name; flag++)
-		printf("  --%-12s %s\n", flag->name, flag->help);
+	for (const struct cli_flag *flag = program->flags; flag && flag->name; flag++) {
+		char option[40];
+
+		snprintf(option, sizeof(option), "%s%s%s", flag->name, flag->value ? " " : "",
+			 flag->value ? flag->value : "");
+		printf("  --%-12s %s\n", option, flag->help);
+	}
 	puts("  --verbose      report each step on stderr");
 	puts("  --version      print the version");
 	puts("  --help, -h     print this");
@@ -94,7 +99,9 @@ static int parse(struct cli *cli, int argc, char **argv)
 	}
 	for (int i = 0; program->flags && program->flags[i].name && i < CLI_MAX_FLAGS; i++)
 		options[n++] =
-			(struct option){ program->flags[i].name, no_argument, NULL, FLAGS + i };
+			(struct option){ program->flags[i].name,
+					 program->flags[i].value ? required_argument : no_argument,
+					 NULL, FLAGS + i };
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		if (option == ':')
@@ -103,8 +110,10 @@ static int parse(struct cli *cli, int argc, char **argv)
 			return unknown_option(cli, argv);
 		if (option == CONFIG)
 			cli->config = optarg;
-		if (option >= FLAGS)
+		if (option >= FLAGS) {
 			cli->flags |= 1U << (option - FLAGS);
+			cli->values[option - FLAGS] = optarg;
+		}
 		if (option == HELP || option == 'h') {
 			print_help(program);
 			return EXIT_DONE;

@@ -9,22 +9,24 @@
 
 #include <stdbool.h>
 
-/* An option of one program only; it takes no value. */
+/* An option of one program only. */
 struct cli_flag {
 	const char *name, *help;
+	const char *value; /* what it takes, "WAN"; NULL: nothing */
 };
+
+#define CLI_MAX_FLAGS 16
 
 /* A command line that cli_main() has read. */
 struct cli {
 	const struct cli_program *program;
 	const char *config;
-	int verbose, dry_run, check; /* 0 or 1; with check, dry_run is 1 too */
-	unsigned flags;		     /* bit i: the program's flag i was given */
+	int verbose, dry_run, check;	   /* 0 or 1; with check, dry_run is 1 too */
+	unsigned flags;			   /* bit i: the program's flag i was given */
+	const char *values[CLI_MAX_FLAGS]; /* of flag i; NULL: none */
 	char **arguments;
 	int n_arguments;
 };
-
-#define CLI_MAX_FLAGS 16
 
 struct cli_program {
 	const char *name;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Durations in words.
+// Durations and times in words.
 // Chooses the units that a reader would choose.
 
 #include "base/duration.h"
 
 #include <stdio.h>
+#include <time.h>
 
 struct duration_text duration_str(uint64_t seconds)
 {
@@ -30,5 +31,16 @@ struct after_text after_str(uint64_t seconds)
 
 	if (seconds != UINT64_MAX)
 		snprintf(text.s, sizeof(text.s), ", after %s", duration_str(seconds).s);
+	return text;
+}
+
+struct time_text local_time_str(uint64_t when, bool seconds)
+{
+	struct time_text text = {};
+	time_t time = (time_t)when;
+	struct tm tm;
+
+	if (localtime_r(&time, &tm))
+		strftime(text.s, sizeof(text.s), seconds ? "%F %T" : "%F %R", &tm);
 	return text;
 }
