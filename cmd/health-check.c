@@ -4,6 +4,7 @@
 
 #include "base/cli.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "config/load.h"
 #include "config/version.h"
 #include "daemon/daemon.h"
@@ -14,6 +15,7 @@
 #include "health/once.h"
 #include "kernel/forwarding.h"
 #include "kernel/traffic.h"
+#include "reconcile/drain.h"
 #include "status/show.h"
 
 #include <errno.h>
@@ -30,7 +32,14 @@ enum {
 	WATCH = 32,
 	DOCTOR = 64,
 	ADDRESS = 128,
+	DRAIN = 256,
+	UNDRAIN = 512,
+	FOR = 1024,
 };
+/* Which of them it is, for their values. */
+enum { DRAIN_VALUE = 8, UNDRAIN_VALUE = 9, FOR_VALUE = 10 };
+
+#define DRAIN_MOST_S (365UL * 86400)
 
 /* While nothing is forwarded, this comes first, whoever has stopped it. */
 static void add_stopped(struct report *report)
@@ -213,6 +222,22 @@ static int run_daemon(const char *path, struct fault *fault)
 	return bad_config ? cli_bad_input(r, fault) : r;
 }
 
+static int drain(const struct cli *cli, struct fault *fault)
+{
+	struct drain_order order = { .wan = cli->values[DRAIN_VALUE], .drain = true };
+	const char *text = cli->values[FOR_VALUE];
+	uint64_t us = 0;
+
+	if (text && (parse_duration(text, &us) < 0 || us < 1000000 || us / 1000000 > DRAIN_MOST_S))
+		return cli_usage(
+			cli,
+			"--for needs a duration from 1s to 8760h, with its unit (s, m or h), "
+			"not ",
+			quote(text).s);
+	order.for_s = us / 1000000;
+	return drain_run(cli, &order, fault);
+}
+
 static int run(const struct cli *cli, struct fault *fault)
 {
 	if (cli->n_arguments > 0 && cli->flags != ADDRESS)
@@ -229,6 +254,12 @@ static int run(const struct cli *cli, struct fault *fault)
 	case ONCE:
 	case ONCE | JSON:
 		return show_once(cli->config, cli->flags, fault);
+	case DRAIN:
+	case DRAIN | FOR:
+		return drain(cli, fault);
+	case UNDRAIN:
+		return drain_run(cli, &(struct drain_order){ .wan = cli->values[UNDRAIN_VALUE] },
+				 fault);
 	case DOCTOR:
 		return doctor_examine(cli->config, cli->verbose);
 	case ADDRESS:
@@ -237,15 +268,16 @@ static int run(const struct cli *cli, struct fault *fault)
 		return cli_usage(
 			cli,
 			cli->flags ? "these options don't go together"
-				   : "one of --daemon, --status, --once, --doctor and --address "
-				     "is needed",
+				   : "one of --daemon, --status, --once, --doctor, --address, "
+				     "--drain and --undrain is needed",
 			"");
 	}
 }
 
 static const struct cli_program program = {
 	.name = "health-check",
-	.usage = "--daemon|--status|--once|--doctor|--address FAMILY WAN...",
+	.usage = "--daemon|--status|--once|--doctor|--address FAMILY WAN...|--drain WAN|"
+		 "--undrain WAN",
 	.summary = "Watches over the WANs: probes, verdicts, and new flows away from what is down.",
 	.flags =
 		(const struct cli_flag[]){
@@ -260,6 +292,9 @@ static const struct cli_program program = {
 				    "repair it; with --verbose, also what is good" },
 			{ "address", "where services are reached over the first of these WANs that "
 				     "carries ipv4 or ipv6" },
+			{ "drain", "take a WAN out: no new flows, its old ones stay", "WAN" },
+			{ "undrain", "put it back", "WAN" },
+			{ "for", "with --drain: so long, as 2h; else until --undrain", "TIME" },
 			{},
 		},
 	.max_arguments = 255,

@@ -14,6 +14,9 @@
 	row(PROBES_SENT, "probes-sent", "100e99b70cbc4508be204d8289a7766d") \
 	row(INELIGIBLE, "ineligible", "278f1bc97c6a4bbd9888aa42226dd5ca") \
 	row(ELIGIBLE, "eligible", "b8035036717e4551b555a5267b58f773") \
+	row(HELD, "held", "8111f78a4dc546c08ae2f9d142dc95e7") \
+	row(DRAINED, "drained", "255b4ca1cf774b0eaf0fffc17b416832") \
+	row(UNDRAINED, "undrained", "27d2db7e938a4838b721d64ad90958df") \
 	row(LINK_LOST, "link-lost", "266bae4856f54a358b58acde642ab8e6") \
 	row(LINK_BACK, "link-back", "fad21f01fdb84e12be63205f4435e7d7") \
 	row(AWAITED, "awaited", "7d7a7df166a24364aad5386985d6a2f9") \

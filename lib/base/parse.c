@@ -38,8 +38,8 @@ int parse_count(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 
 int parse_duration(const char *text, uint64_t *ret)
 {
-	static const char *const units[] = { "ms", "s", "m", NULL };
-	static const uint64_t us[] = { 1000, 1000000, 60000000 };
+	static const char *const units[] = { "ms", "s", "m", "h", NULL };
+	static const uint64_t us[] = { 1000, 1000000, 60000000, 3600000000 };
 	const char *rest;
 	unsigned unit;
 	uint32_t value;

@@ -76,9 +76,11 @@ struct wan_conf {
 	bool fixed6;			 /* prefix6 is an address block, not auto */
 	struct prefix prefix6;		 /* with fixed6: a network, no longer than lan.prefix6 */
 	bool hairpin6;
-	uint32_t prefix6_block; /* of a prefix larger than lan.prefix6, from 0 on */
-	bool flush_down;	/* down_flows = flush, not drain */
-	bool metered;		/* probed less often while a better tier carries */
+	uint32_t prefix6_block;	   /* of a prefix larger than lan.prefix6, from 0 on */
+	bool flush_down;	   /* down_flows = flush, not drain */
+	bool flush_failback;	   /* failback_flows = flush, not keep */
+	uint64_t recovery_hold_us; /* 0: no hold */
+	bool metered;		   /* probed less often while a better tier carries */
 	struct health_conf health;
 };
 

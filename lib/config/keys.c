@@ -90,9 +90,9 @@ static const struct key balance_keys[] = {
 
 static const struct key health_keys[] = {
 	{ "interval", set_duration, HEALTH(interval_us), "5s",
-	  "a duration from 50ms to 60m, with its unit (ms, s or m)", 50, 3600000 },
+	  "a duration from 50ms to 60m, with its unit (ms, s, m or h)", 50, 3600000 },
 	{ "timeout", set_duration, HEALTH(timeout_us), "1s",
-	  "a duration from 10ms to 60m, with its unit (ms, s or m)", 10, 3600000 },
+	  "a duration from 10ms to 60m, with its unit (ms, s, m or h)", 10, 3600000 },
 	{ "failure_threshold", set_count, HEALTH(failure_threshold), "3",
 	  "a number of cycles from 1 to 1000", 1, 1000 },
 	{ "recovery_threshold", set_count, HEALTH(recovery_threshold), "5",
@@ -115,7 +115,7 @@ static const struct key health_keys[] = {
 	{ "max_loss", set_loss, HEALTH(max_loss), "",
 	  "a loss from 1 to 100 percent, or empty" },
 	{ "max_rtt", set_duration, HEALTH(max_rtt_us), "",
-	  "a duration from 1ms to 60m, with its unit (ms, s or m), or empty", 1, 3600000 },
+	  "a duration from 1ms to 60m, with its unit (ms, s, m or h), or empty", 1, 3600000 },
 };
 
 static const struct key wan_keys[] = {
@@ -145,6 +145,10 @@ static const struct key wan_keys[] = {
 	  "a block from 0 to 65535", 0, 65535 },
 	{ "down_flows", set_switch, WAN(flush_down), "drain",
 	  "drain or flush", WORDS("drain", "flush") },
+	{ "failback_flows", set_switch, WAN(flush_failback), "keep",
+	  "keep or flush", WORDS("keep", "flush") },
+	{ "recovery_hold", set_duration, WAN(recovery_hold_us), "0",
+	  "a duration from 0 to 24h, with its unit (ms, s, m or h)", 0, 86400000 },
 	{ "metered", set_switch, WAN(metered), "no",
 	  "yes or no", WORDS("no", "yes") },
 };

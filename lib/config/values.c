@@ -50,8 +50,8 @@ int set_duration(const struct key *key, char *text, void *base, struct fault *wh
 {
 	uint64_t *duration = member(key, base), us = 0;
 
-	/* Only keys that may be empty get here without text. */
-	if (*text &&
+	/* Only keys that may be empty get here without text. Nothing has no unit. */
+	if (*text && !(key->min == 0 && strcmp(text, "0") == 0) &&
 	    (parse_duration(text, &us) < 0 || us < key->min * 1000UL || us > key->max * 1000UL))
 		return -EINVAL;
 	*duration = us;

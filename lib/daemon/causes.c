@@ -14,9 +14,17 @@ static const char *const states[N_OBSTACLES] = {
 	[OBSTACLE_OTHER] = "is not eligible",
 };
 
+static const char *state_of(enum obstacle before, enum obstacle now)
+{
+	bool aside = before != OBSTACLE_NONE && !obstacle_is_outage(before);
+
+	return now == OBSTACLE_NONE && aside ? "takes new flows again" : states[now];
+}
+
 /* Those that a change of a WAN's state explains come last. */
 static const char *const events[N_CAUSES] = {
 	[CAUSE_CONFIG] = "mwan.conf was read",
+	[CAUSE_DRAIN] = "a WAN was drained, or is no longer",
 	[CAUSE_NFT] = "somebody has changed nftables",
 	[CAUSE_OURS] = "somebody has changed mwan's routes or rules",
 	[CAUSE_PREFIX_END] = "the lifetime of a prefix has ended",
@@ -46,22 +54,22 @@ static void write_wan(const struct daemon *d, size_t wan, struct causes_text *te
 {
 	const char *name = d->config->wans[wan].name;
 	const struct wan_report *before = report_wan(&d->report, name);
-	enum obstacle now[N_FAMILIES];
+	enum obstacle now[N_FAMILIES], old[N_FAMILIES];
 	bool changed[N_FAMILIES] = {};
 
 	for (enum family family = 0; before && family < N_FAMILIES; family++) {
 		now[family] = obstacle_find(&d->outcome.site, wan, family);
-		changed[family] = before->family[family].present &&
-				  before->family[family].condition.obstacle != now[family];
+		old[family] = before->family[family].condition.obstacle;
+		changed[family] = before->family[family].present && old[family] != now[family];
 	}
 	if (changed[IPV4] && changed[IPV6] && now[IPV4] == now[IPV6]) {
-		fprintf(next(text), "%s %s", name, states[now[IPV4]]);
+		fprintf(next(text), "%s %s", name, state_of(old[IPV4], now[IPV4]));
 		return;
 	}
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		if (changed[family])
 			fprintf(next(text), "%s %s %s", name, family_name(family),
-				states[now[family]]);
+				state_of(old[family], now[family]));
 }
 
 static void write_causes(const struct daemon *d, struct causes_text *text)

@@ -129,6 +129,8 @@ static void daemon_done(struct daemon *d)
 	config_file_done(&d->file);
 	free(d->flush);
 	free(d->losses);
+	free(d->holds);
+	drains_done(&d->drains);
 	free(d->missing);
 	lock_release(&d->place);
 }

@@ -28,6 +28,15 @@ struct flush_view {
 };
 
 /*
+ * failback_flows = flush: true for flows of a WAN of that tier when a better one takes new flows
+ * again. before, now: the tiers that took them before the run, and do now; 0: none.
+ */
+static inline bool flush_is_failback(uint32_t before, uint32_t now, uint32_t tier)
+{
+	return now > 0 && now < before && now < tier;
+}
+
+/*
  * True when the flows have to go now: once each time that the WAN is lost, and not before another
  * WAN can take them. *again_us: when to look again if nothing happens before; else untouched.
  */

@@ -13,10 +13,19 @@
 /* Whoever removes a folder is to be done with it first. */
 #define REMOVAL_US 200000
 
+/* What is in STATE_DIR of DRAINS_PATH. */
+static const char *const drains_name = DRAINS_PATH + sizeof(STATE_DIR);
+
 static int on_removal(sd_event_source *source, const struct inotify_event *event, void *arg)
 {
 	struct daemon *d = arg;
 
+	if (event->mask & IN_MOVED_TO) {
+		/* Of what is written there, the drains alone are somebody else's. */
+		if (event->len > 0 && strcmp(event->name, drains_name) == 0)
+			daemon_request(d, CAUSE_DRAIN, PACE_NOW);
+		return 0;
+	}
 	schedule_request_in(d->schedule, REMOVAL_US);
 	return 0;
 }
@@ -24,7 +33,8 @@ static int on_removal(sd_event_source *source, const struct inotify_event *event
 static void watch_over(struct daemon *d, const char *folder, sd_event_source **source)
 {
 	/* Not what is renamed away: our own drafts are, each time. */
-	static const uint32_t events = IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+	static const uint32_t events =
+		IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_MOVED_TO | IN_ONLYDIR;
 	int r;
 
 	*source = sd_event_source_disable_unref(*source);

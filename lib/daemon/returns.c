@@ -94,9 +94,12 @@ static void follow_losses(struct daemon *d, size_t wan, enum family family,
 static void log_eligible(const struct wan_conf *wan, enum family family,
 			 const struct family_report *before, const struct family_report *now)
 {
+	enum obstacle obstacle = now->condition.obstacle;
 	/* Why it is down, the verdict's own event says. */
-	const char *what =
-		now->condition.obstacle == OBSTACLE_DOWN ? "it is down" : now->trouble.what;
+	const char *what = obstacle == OBSTACLE_DOWN	  ? "it is down"
+			   : obstacle == OBSTACLE_DRAINED ? "it is drained by hand"
+			   : obstacle == OBSTACLE_HELD	  ? "it is held"
+							  : now->trouble.what;
 	const char *name = wan->name;
 	uint64_t seconds = log_seconds_since(before->condition.out ? before->condition.out
 								   : before->condition.since);
@@ -106,8 +109,7 @@ static void log_eligible(const struct wan_conf *wan, enum family family,
 			  FIELDS(LOG_WAN(name, family), log_text("old", words[TOLD_FALSE]),
 				 log_text("new", words[TOLD_TRUE]), log_seconds(seconds)),
 			  "%s %s takes new flows%s%s", name, family_name(family),
-			  now->condition.obstacle == OBSTACLE_DOWN ? " as the last resort"
-								   : " again",
+			  family_is_last_resort(now) ? " as the last resort" : " again",
 			  after_str(seconds).s);
 	else
 		log_event(LOG_NOTICE, EVENT_INELIGIBLE,

@@ -8,7 +8,6 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/paths.h"
-#include "kernel/conntrack.h"
 #include "reconcile/sources.h"
 
 #include <errno.h>
@@ -29,11 +28,13 @@ static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 {
 	_cleanup_(freep) struct flush(*flush)[N_FAMILIES] = calloc(config->n_wans, sizeof(*flush));
 	_cleanup_(freep) struct wan_losses *losses = NULL;
+	_cleanup_(freep) struct hold(*holds)[N_FAMILIES] = NULL;
 	_cleanup_(freep) struct missing *missing = calloc(config->n_wans, sizeof(*missing));
 	struct cycles *cycles = NULL;
 	int r;
 
-	if (!flush || !missing || daemon_recall_losses(&d->report, config, &losses) < 0)
+	if (!flush || !missing || daemon_recall_losses(&d->report, config, &losses) < 0 ||
+	    daemon_recall_holds(&d->report, config, &holds) < 0)
 		return -ENOMEM;
 	r = cycles_new(d->event, config, &d->report, &daemon_cycles_handlers, d, &cycles, fault);
 	if (r < 0)
@@ -46,13 +47,16 @@ static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 	config_free(d->config);
 	free(d->flush);
 	free(d->losses);
+	free(d->holds);
 	free(d->missing);
 	d->cycles = cycles;
 	d->config = config;
 	d->flush = TAKE(flush);
 	d->losses = TAKE(losses);
+	d->holds = TAKE(holds);
 	d->missing = TAKE(missing);
 	announcer_look(d->announcer, d->config); /* its links may be others */
+	daemon_recall_tiers(d);
 	notify_set_command(d->notify, d->config->notify_command);
 	log_debug_file(d->config->debug_logging);
 	/* Without memory for it, a router gets one more chance. */
@@ -123,47 +127,6 @@ static int set_links(struct daemon *d)
 	return networkd_watch_links(d->networkd, indexes, d->config->n_wans);
 }
 
-static void flush_flows(struct daemon *d, size_t wan, enum family family)
-{
-	const struct wan_conf *conf = &d->config->wans[wan];
-	struct fault fault = {};
-	int r = conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault);
-
-	if (r < 0)
-		d->flush[wan][family].flushed = false;
-	else
-		log_event(LOG_NOTICE, EVENT_FLOWS_REMOVED, FIELDS(LOG_WAN(conf->name, family)),
-			  "%s: its %s flows are removed", conf->name, family_name(family));
-	log_outcome(r, &fault);
-}
-
-/* After the kernel has the new selection; before, flows would begin on the same WAN again. */
-static void flush_lost_flows(struct daemon *d)
-{
-	uint64_t now_us = clock_us(CLOCK_MONOTONIC), again_us = UINT64_MAX;
-
-	for (size_t i = 0; i < d->config->n_wans; i++) {
-		for (enum family family = 0; family < N_FAMILIES; family++) {
-			const struct selection *selection =
-				site_selection(&d->outcome.site, family);
-			const struct health_state *health =
-				&cycles_health(d->cycles)[i].state[family];
-			struct flush_view view = {
-				.carrier = d->outcome.site.facts.wans[i].link.carrier,
-				.usable = selection->usable[i],
-				.condemned = d->config->wans[i].flush_down &&
-					     health->state == VERDICT_DOWN,
-				.replaced = !selection->eligible[i] && selection->best,
-			};
-
-			if (flush_step(&d->flush[i][family], &view, now_us, &again_us))
-				flush_flows(d, i, family);
-		}
-	}
-	if (again_us != UINT64_MAX)
-		schedule_request_in(d->schedule, again_us - now_us);
-}
-
 /* By the next run, the kernel may have learnt the link-local address that it asked for. */
 static void ask_router6_again(struct daemon *d)
 {
@@ -193,8 +156,10 @@ static int after_run(struct daemon *d, const struct site *before)
 	losses = daemon_follow_losses(d, before);
 	if (losses == 0)
 		losses = daemon_review_routers(d, before);
+	daemon_follow_holds(d);
+	/* Once the kernel has the new selection: else flows would begin on the same WAN again. */
 	if (d->outcome.in_force)
-		flush_lost_flows(d);
+		daemon_flush_flows(d);
 	r = daemon_make_report(d);
 	if (d->decided || d->unkept)
 		daemon_write_report(d, HEALTH_KEPT_PATH);
@@ -227,6 +192,7 @@ static int run_once(struct daemon *d, struct fault *fault)
 
 	if (!awaited || prefix_sources_open(&watched, &sources) < 0 ||
 	    wan_health_verdicts(cycles_health(d->cycles), d->config->n_wans, &verdicts) < 0 ||
+	    daemon_set_aside(d, &verdicts) < 0 ||
 	    routers_avoided(&d->routers, &verdicts.avoided) < 0)
 		return fault_set(&d->fault, -ENOMEM, "%s", strerror(ENOMEM));
 	request.prefixes.sources = sources.v;

@@ -18,6 +18,7 @@
 #include "model/conflict.h"
 #include "networkd/watch.h"
 #include "reconcile/reconcile.h"
+#include "status/drains.h"
 
 /* What was seen of OPNsense so far; stands while the kernel knows nothing newer. */
 struct lan_memory {
@@ -28,6 +29,7 @@ struct lan_memory {
 /* What makes a run due. Of those from CAUSES_OF_WANS on, the state of a WAN says more. */
 enum cause {
 	CAUSE_CONFIG,
+	CAUSE_DRAIN,
 	CAUSE_NFT,
 	CAUSE_OURS,
 	CAUSE_PREFIX_END,
@@ -81,7 +83,10 @@ struct daemon {
 	struct outcome outcome;		   /* of the last run; site.facts.wans NULL: none yet */
 	struct flush (*flush)[N_FAMILIES]; /* owned; by the WAN's index */
 	struct wan_losses *losses;	   /* owned; by the WAN's index */
+	struct hold (*holds)[N_FAMILIES];  /* owned; by the WAN's index */
 	struct missing *missing;	   /* owned; by the WAN's index */
+	struct drains drains;		   /* in force */
+	uint32_t tiers[N_FAMILIES];	   /* that took new flows last; 0: none has yet */
 	struct report report;	       /* the last one; at first, the one of an earlier daemon */
 	struct fault fault;	       /* why the last run failed */
 	struct unwritten unwritten[2]; /* the reports in /run and in /var/lib */
@@ -154,6 +159,20 @@ int daemon_recall_losses(const struct report *known, const struct config *config
 			 struct wan_losses **ret);
 /* Logs what the WANs have again, and which are eligible, before the report becomes the last one. */
 void daemon_follow_wans(struct daemon *d, const struct report *now);
+
+/* Before a run: fills in which WANs are held, and which are drained. 0 or -ENOMEM. */
+int daemon_set_aside(struct daemon *d, struct verdicts *verdicts);
+/* After a run: which outages have begun, and which holds. */
+void daemon_follow_holds(struct daemon *d);
+/* Of the WANs of a new configuration: what the last report says. 0 or -ENOMEM; free() *ret. */
+int daemon_recall_holds(const struct report *known, const struct config *config,
+			struct hold (**ret)[N_FAMILIES]);
+
+/* After a run that is in force: removes flows that are to begin anew on another WAN. */
+void daemon_flush_flows(struct daemon *d);
+/* Of a new configuration: which tiers took new flows, by the last report. */
+void daemon_recall_tiers(struct daemon *d);
+
 /* Seconds since a time on CLOCK_MONOTONIC in microseconds. */
 static inline uint64_t daemon_lasted(uint64_t since_us)
 {

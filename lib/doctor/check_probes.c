@@ -115,6 +115,19 @@ static void diagnose_trouble(const struct doctor_probes *p, size_t wan, enum fam
 				 "these do not");
 }
 
+static void note_drained(const struct doctor_probes *p, size_t wan)
+{
+	const struct wan_report *it = &p->report->wans[wan];
+	bool ends = it->drained_until > 0;
+
+	if (it->drained)
+		diagnosis_note(about_wan(p->patient->diagnosis, wan, IPV4), "drained",
+			       "%s is drained by hand%s%s: it takes no new flows\n"
+			       "once the work is done: `health-check --undrain %s`",
+			       it->name, ends ? " until " : "",
+			       ends ? local_time_str(it->drained_until, false).s : "", it->name);
+}
+
 static void compare_known(const struct doctor_probes *p, size_t wan, enum family family)
 {
 	const struct family_report *known = known_of(p, wan, family);
@@ -266,6 +279,8 @@ void doctor_judge_probes(struct patient *patient, const struct report *report,
 		}
 		diagnose_dead_targets(&p, family);
 	}
+	for (size_t i = 0; i < report->n_wans; i++)
+		note_drained(&p, i);
 	/* Another check finds what keeps the others from an answer. */
 	if (asked > 0 && !is_any_failed(&p))
 		diagnosis_good(patient->diagnosis, "%zu of %zu targets answer, over %zu paths%s",

@@ -90,7 +90,7 @@ int probe_once(struct config *config, struct report *ret, struct fault *fault)
 
 static bool is_up(const struct family_report *family)
 {
-	return !family->present || (family->condition.obstacle == OBSTACLE_NONE &&
+	return !family->present || (!obstacle_is_outage(family->condition.obstacle) &&
 				    family->trouble.kind != TROUBLE_UNSENT);
 }
 

@@ -75,6 +75,8 @@ static int make_family(const struct trouble_view *view, struct family_report *re
 
 	ret->present = true;
 	ret->health = *view->health;
+	if (view->site->verdicts.aside)
+		ret->hold = view->site->verdicts.aside[view->wan][view->family].hold;
 	ret->eligible = selection->eligible[view->wan];
 	ret->share = (double)selection->slots[view->wan] / SLOTS;
 	ret->has_gateway = gateway->present;
@@ -97,16 +99,20 @@ static int make_family(const struct trouble_view *view, struct family_report *re
 	return trouble_describe(view, &ret->trouble);
 }
 
-static void make_wan(const struct wan_conf *conf, const struct wan_facts *facts,
-		     struct wan_report *ret)
+static void make_wan(const struct site *site, size_t wan, struct wan_report *ret)
 {
+	const struct wan_conf *conf = &site->config->wans[wan];
+	const struct aside *aside = site->verdicts.aside ? site->verdicts.aside[wan] : NULL;
+
 	memcpy(ret->name, conf->name, sizeof(ret->name));
 	memcpy(ret->interface, conf->written, sizeof(ret->interface));
 	ret->mark = conf->mark;
 	ret->table = conf->table;
 	ret->tier = conf->tier;
 	ret->weight = conf->weight;
-	ret->carrier = facts->link.carrier;
+	ret->carrier = site->facts.wans[wan].link.carrier;
+	ret->drained = aside && aside[IPV4].drained;
+	ret->drained_until = ret->drained ? aside[IPV4].until : 0;
 }
 
 int wan_health_verdicts(const struct wan_health *health, size_t n_wans, struct verdicts *ret)
@@ -203,7 +209,7 @@ int report_make(const struct site *site, const struct wan_health *health,
 
 		if (i == 0 || interval_us < report.interval_us)
 			report.interval_us = interval_us;
-		make_wan(&config->wans[i], &site->facts.wans[i], &report.wans[i]);
+		make_wan(site, i, &report.wans[i]);
 		for (enum family family = 0; family < N_FAMILIES; family++) {
 			struct trouble_view view = trouble_view_of(site, i, family, health, &dot1x);
 

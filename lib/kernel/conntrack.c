@@ -107,9 +107,18 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 	return true;
 }
 
+static bool is_from_inside(const struct site *site, const struct wan_conf *wan,
+			   struct nlattr **flow)
+{
+	return flow[CTA_MARK] && ntohl(nla_get_u32(flow[CTA_MARK])) == wan->mark &&
+	       is_inside(site, read_ends(flow[CTA_TUPLE_ORIG]).source);
+}
+
+/* Which flows to delete. */
 struct conntrack_search {
 	const struct site *site;
-	struct nlmsghdr **found; /* owned; the kernel's own messages name the flows exactly */
+	const struct wan_conf *wan; /* those from inside to it; NULL: those that are misplaced */
+	struct nlmsghdr **found;    /* owned; the kernel's own messages name the flows exactly */
 	size_t n_found;
 };
 
@@ -119,8 +128,10 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 	struct conntrack_search *search = arg;
 	struct nlmsghdr *copy;
 
-	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0 ||
-	    !is_misplaced(search->site, tb))
+	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
+		return 0;
+	if (search->wan ? !is_from_inside(search->site, search->wan, tb)
+			: !is_misplaced(search->site, tb))
 		return 0;
 
 	copy = netlink_copy(message);
@@ -148,12 +159,18 @@ static int delete_flow(struct nl_sock *sk, struct nlmsghdr *flow)
 	return netlink_request(sk, msg, NULL);
 }
 
-int conntrack_dump(struct nl_sock *nfnl, netlink_each each, void *arg)
+static int dump_flows(struct nl_sock *nfnl, const struct nfgenmsg *header, netlink_each each,
+		      void *arg)
 {
-	int r = netlink_dump(nfnl, MESSAGE(GET), &any_family, sizeof(any_family), each, arg);
+	int r = netlink_dump(nfnl, MESSAGE(GET), header, sizeof(*header), each, arg);
 
 	/* Flows come and go while they are listed: an interrupted dump is good enough. */
 	return r == -EAGAIN ? 0 : r;
+}
+
+int conntrack_dump(struct nl_sock *nfnl, netlink_each each, void *arg)
+{
+	return dump_flows(nfnl, &any_family, each, arg);
 }
 
 static int on_stats(struct nlmsghdr *message, void *arg)
@@ -178,27 +195,44 @@ static bool any_flow(struct nl_sock *sk)
 	return count > 0;
 }
 
-int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *deleted,
-		    struct fault *fault)
+/* Deletes the flows of the family that are searched. 0 or a negative errno with a fault. */
+static int delete_found(struct nl_sock *nfnl, struct conntrack_search *search, int family,
+			unsigned *deleted, struct fault *fault)
 {
-	struct conntrack_search search = { .site = site };
+	struct nfgenmsg header = { .nfgen_family = family, .version = NFNETLINK_V0 };
 	int r;
 
 	*deleted = 0;
 	if (!any_flow(nfnl))
 		return 0;
 
-	r = conntrack_dump(nfnl, on_flow, &search);
-	for (size_t i = 0; i < search.n_found; i++) {
+	r = dump_flows(nfnl, &header, on_flow, search);
+	for (size_t i = 0; i < search->n_found; i++) {
 		if (r == 0)
-			r = delete_flow(nfnl, search.found[i]);
+			r = delete_flow(nfnl, search->found[i]);
 		*deleted += r == 0;
 		if (r == -ENOENT)
 			r = 0; /* it ended by itself meanwhile */
-		free(search.found[i]);
+		free(search->found[i]);
 	}
-	free(search.found);
+	free(search->found);
 	return r < 0 ? fault_set(fault, r, "conntrack: %s", strerror(-r)) : 0;
+}
+
+int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *deleted,
+		    struct fault *fault)
+{
+	struct conntrack_search search = { .site = site };
+
+	return delete_found(nfnl, &search, AF_UNSPEC, deleted, fault);
+}
+
+int conntrack_release(struct nl_sock *nfnl, const struct site *site, size_t wan, enum family family,
+		      unsigned *deleted, struct fault *fault)
+{
+	struct conntrack_search search = { .site = site, .wan = &site->config->wans[wan] };
+
+	return delete_found(nfnl, &search, family_af(family), deleted, fault);
 }
 
 /* ---- counting ---- */

@@ -23,6 +23,14 @@ int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *del
 		    struct fault *fault);
 
 /*
+ * Deletes the flows of the family that hosts inside have begun over the WAN: they begin anew where
+ * new flows go now. Those that came in on it stay: only their other end could begin them anew.
+ * *deleted: how many. 0 or a negative errno.
+ */
+int conntrack_release(struct nl_sock *nfnl, const struct site *site, size_t wan, enum family family,
+		      unsigned *deleted, struct fault *fault);
+
+/*
  * How many flows there are, and how many conntrack_audit() would delete, without those to the
  * router itself, which need no WAN.
  */

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "model/hold.h"
 #include "model/routers.h"
 
 #include <string.h>
@@ -16,8 +17,10 @@ enum verdict {
 
 /* Why a WAN that could carry new flows leaves them to others, as long as others carry them. */
 struct aside {
-	bool held;    /* it is back from an outage, and recovery_hold lasts (model/hold.h) */
-	bool drained; /* somebody has taken it out by hand */
+	bool held; /* recovery_hold lasts, as `hold` says */
+	struct hold hold;
+	bool drained;	/* somebody has taken it out by hand */
+	uint64_t until; /* with drained: so long, in seconds since 1970; 0: without an end */
 };
 
 struct verdicts {

@@ -18,7 +18,7 @@ struct headline {
 	uint64_t now; /* seconds since 1970; 0: to say since when */
 	struct string_list items;
 	bool told[N_FAMILIES]; /* no WAN is good for the family */
-	bool out[N_FAMILIES];  /* one is not, others are */
+	bool out[N_FAMILIES];  /* one does not carry it, others do */
 };
 
 /* Without memory for it, there are other items. */
@@ -42,21 +42,25 @@ struct headline_age {
 static struct headline_age lasting(const struct headline *headline, uint64_t since)
 {
 	struct headline_age text = {};
-	time_t when = (time_t)since;
-	struct tm tm;
 
 	if (since == 0)
 		return text;
 	if (headline->now)
 		snprintf(text.s, sizeof(text.s), " for %s", age_str(since, headline->now).s);
-	else if (localtime_r(&when, &tm))
-		strftime(text.s, sizeof(text.s), " since %F %R", &tm);
+	else
+		snprintf(text.s, sizeof(text.s), " since %s", local_time_str(since, false).s);
 	return text;
 }
 
 static bool is_out(const struct family_report *family)
 {
-	return family->present && family->condition.obstacle != OBSTACLE_NONE;
+	return family->present && obstacle_is_outage(family->condition.obstacle);
+}
+
+/* Drained or held: it could carry. */
+static bool is_aside(const struct family_report *family)
+{
+	return family->present && family->condition.obstacle != OBSTACLE_NONE && !is_out(family);
 }
 
 /* ---- what is no WAN's ---- */
@@ -89,7 +93,7 @@ static void add_site_troubles(struct headline *headline, bool heavy)
 /* ---- families ---- */
 
 struct headline_family {
-	size_t present, out, carriers;
+	size_t present, out, aside, carriers;
 	uint64_t since; /* when the last one went out */
 };
 
@@ -104,6 +108,7 @@ static struct headline_family look_at(const struct report *report, enum family w
 			continue;
 		found.present++;
 		found.out += is_out(family);
+		found.aside += is_aside(family) && !family->eligible;
 		found.carriers += family->share > 0;
 		if (family->condition.out > found.since)
 			found.since = family->condition.out;
@@ -158,8 +163,8 @@ static void add_families(struct headline *headline)
 
 	headline->told[IPV4] = lost4;
 	headline->told[IPV6] = lost6;
-	headline->out[IPV4] = !lost4 && four.out > 0;
-	headline->out[IPV6] = !lost6 && six.out > 0;
+	headline->out[IPV4] = !lost4 && four.out + four.aside > 0;
+	headline->out[IPV6] = !lost6 && six.out + six.aside > 0;
 	if (lost4)
 		add_lost(headline, IPV4, six.present == 0 || alike ? "internet" : "IPv4");
 	if (lost6 && !(lost4 && alike))
@@ -189,6 +194,47 @@ static void add_wan(struct headline *headline, const struct wan_report *wan)
 	else
 		add(headline, "%s: no %s%s (%s)", wan->name, family_name(out4 ? IPV4 : IPV6),
 		    lasting(headline, first->out).s, obstacle_name(first->obstacle));
+}
+
+static void add_drained(struct headline *headline, const struct wan_report *wan)
+{
+	const char *resort = wan->family[IPV4].eligible || wan->family[IPV6].eligible
+				     ? ", kept as last resort"
+				     : "";
+
+	if (wan->drained && wan->drained_until)
+		add(headline, "%s: drained until %s%s", wan->name,
+		    local_time_str(wan->drained_until, false).s, resort);
+	else if (wan->drained)
+		add(headline, "%s: drained by hand%s", wan->name, resort);
+}
+
+static uint64_t held_until(const struct family_report *family)
+{
+	return family->present && family->condition.obstacle == OBSTACLE_HELD
+		       ? (family->hold.until_us + 999999) / 1000000
+		       : 0;
+}
+
+/* "att: held for 4 min more"; a status line that stays true: " until 2026-11-22 18:30:05". */
+static void add_held(struct headline *headline, const struct wan_report *wan)
+{
+	const struct family_report *four = &wan->family[IPV4], *six = &wan->family[IPV6];
+	uint64_t until4 = held_until(four), until6 = held_until(six);
+	uint64_t until = until4 > until6 ? until4 : until6;
+	bool all = (until4 || !four->present) && (until6 || !six->present);
+	bool carries = (until4 && four->eligible) || (until6 && six->eligible);
+	const char *family = all ? "" : until4 ? " IPv4" : " IPv6";
+	const char *resort = carries ? ", kept as last resort" : "";
+
+	if (until == 0)
+		return;
+	if (headline->now)
+		add(headline, "%s%s: held for %s more%s", wan->name, family,
+		    age_str(headline->now, until).s, resort);
+	else
+		add(headline, "%s%s: held until %s%s", wan->name, family,
+		    local_time_str(until, true).s, resort);
 }
 
 /* What is wrong with a WAN that is good enough. */
@@ -247,6 +293,10 @@ static void collect(struct headline *headline)
 		add(headline, "not in force: %s", report->trouble);
 	for (size_t i = 0; i < report->n_wans; i++)
 		add_wan(headline, &report->wans[i]);
+	for (size_t i = 0; i < report->n_wans; i++) {
+		add_held(headline, &report->wans[i]);
+		add_drained(headline, &report->wans[i]);
+	}
 	add_site_troubles(headline, false);
 	for (size_t i = 0; i < report->n_wans; i++)
 		add_complaints(headline, &report->wans[i]);

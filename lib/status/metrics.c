@@ -240,6 +240,11 @@ void report_print_metrics(const struct report *report, const struct traffic *tra
 		print_labels("mwan_wan_carrier", &report->wans[i], f);
 		fprintf(f, "} %d\n", report->wans[i].carrier);
 	}
+	print_head("mwan_wan_drained", "gauge", "1 if the WAN is taken out by hand.", f);
+	for (size_t i = 0; i < report->n_wans; i++) {
+		print_labels("mwan_wan_drained", &report->wans[i], f);
+		fprintf(f, "} %d\n", report->wans[i].drained);
+	}
 	print_lan(&report->lan, f);
 	if (report->flows.max > 0) {
 		print_head("mwan_conntrack_entries", "gauge", "Flows in the whole table.", f);

@@ -5,7 +5,6 @@
 #include "status/report.h"
 
 #include "base/fileio.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -162,6 +161,15 @@ static void read_condition(json_t *json, struct condition *condition)
 	condition->out = read_time(json, "out") / SECOND;
 }
 
+static void read_hold(json_t *json, struct hold *hold)
+{
+	hold->times = read_count(json, "times", HOLD_TIMES);
+	if (hold->times == 0)
+		return;
+	hold->until_us = read_time(json, "until");
+	hold->lost = json_is_true(json_object_get(json, "lost"));
+}
+
 static void read_gateway(json_t *json, enum family which, struct family_report *family)
 {
 	const char *text = json_string_value(json_object_get(json, "gateway"));
@@ -190,6 +198,7 @@ static int read_family(json_t *json, enum family which, struct family_report *fa
 	family->present = json_is_object(json);
 	read_state(json, &family->health);
 	read_condition(json_object_get(json, "condition"), &family->condition);
+	read_hold(json_object_get(json, "hold"), &family->hold);
 	family->eligible = json_is_true(json_object_get(json, "eligible"));
 	family->degraded = json_is_true(json_object_get(json, "degraded"));
 	family->share = read_real(json, "share", 1);
@@ -217,6 +226,8 @@ static int read_wan(json_t *json, struct wan_report *wan)
 	wan->tier = read_count(json, "tier", UINT32_MAX);
 	wan->weight = read_count(json, "weight", UINT32_MAX);
 	wan->carrier = json_is_true(json_object_get(json, "carrier"));
+	wan->drained_until = read_time(json, "drained") / SECOND;
+	wan->drained = wan->drained_until || json_is_true(json_object_get(json, "drained"));
 
 	r = read_family(json_object_get(json, "ipv4"), IPV4, &wan->family[IPV4]);
 	return r < 0 ? r : read_family(json_object_get(json, "ipv6"), IPV6, &wan->family[IPV6]);
@@ -317,57 +328,4 @@ int report_read(const char *path, struct report *ret, struct fault *fault)
 
 	*ret = TAKE(report);
 	return 0;
-}
-
-static int take_verdict(const struct family_report *known, size_t wan, enum family family,
-			struct verdicts *verdicts)
-{
-	int r = 0;
-
-	verdicts->v[wan][family] = known->health.state;
-	for (size_t i = 0; i < known->n_avoided && r == 0; i++)
-		r = APPEND(verdicts->avoided.v, verdicts->avoided.n,
-			   (struct router_id){ wan, family, known->avoided[i] });
-	return r;
-}
-
-int report_recall(struct report *ret)
-{
-	struct fault fault = {};
-	int r = report_read(HEALTH_PATH, ret, &fault);
-
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0 && r != -ENOENT)
-		log_event(LOG_WARNING, EVENT_REPORT_UNREADABLE, NULL, "%s; every WAN counts as up",
-			  fault.text);
-	return 0;
-}
-
-int report_verdicts(const struct report *report, const struct config *config, struct verdicts *ret)
-{
-	_cleanup_(verdicts_done) struct verdicts verdicts = {};
-	int r = 0;
-
-	if (verdicts_new(config->n_wans, &verdicts) < 0)
-		return -ENOMEM;
-
-	for (size_t i = 0; i < config->n_wans; i++) {
-		const struct wan_report *known = report_wan(report, config->wans[i].name);
-
-		for (enum family family = 0; known && family < N_FAMILIES && r == 0; family++)
-			r = take_verdict(&known->family[family], i, family, &verdicts);
-	}
-	if (r < 0)
-		return r;
-	*ret = TAKE(verdicts);
-	return 0;
-}
-
-int verdicts_read(const struct config *config, struct verdicts *ret)
-{
-	_cleanup_(report_done) struct report report = {};
-	int r = report_recall(&report);
-
-	return r < 0 ? r : report_verdicts(&report, config, ret);
 }

@@ -62,6 +62,7 @@ struct family_report {
 	bool present; /* the WAN is configured for the family */
 	struct health_state health;
 	struct condition condition;
+	struct hold hold; /* recovery_hold; times 0: there is nothing to say */
 	bool eligible;
 	bool degraded; /* IPv6 is masqueraded, for want of a prefix */
 	double share;  /* of new flows, 0 to 1 */
@@ -83,6 +84,8 @@ struct wan_report {
 	char name[32], interface[IFNAMSIZ];
 	uint32_t mark, table, tier, weight;
 	bool carrier;
+	bool drained;		/* by hand; */
+	uint64_t drained_until; /* seconds since 1970; 0: without an end */
 	struct family_report family[N_FAMILIES];
 };
 
@@ -138,10 +141,10 @@ int report_add_management(struct report *report, const struct management *manage
 /* True when a line says what is wrong. */
 bool report_has_trouble(const struct report *report);
 
-/* True when the probes say down, and it carries new flows all the same: so are all others. */
+/* True when something speaks against it, and it carries new flows all the same: nobody else can. */
 static inline bool family_is_last_resort(const struct family_report *family)
 {
-	return family->condition.obstacle == OBSTACLE_DOWN && family->eligible;
+	return family->condition.obstacle != OBSTACLE_NONE && family->eligible;
 }
 
 /* True when there is a probe in one of the windows: loss says something. */
@@ -170,7 +173,10 @@ int report_read(const char *path, struct report *ret, struct fault *fault);
  * understood. 0 or -ENOMEM.
  */
 int report_recall(struct report *ret);
-/* Its verdicts: unknown for whatever it does not say. *ret is the caller's. 0 or -ENOMEM. */
+/*
+ * Its verdicts and holds, unknown for whatever it does not say, and the drains, which are in a file
+ * of their own. *ret is the caller's. 0 or -ENOMEM.
+ */
 int report_verdicts(const struct report *report, const struct config *config, struct verdicts *ret);
 /* Both at once. */
 int verdicts_read(const struct config *config, struct verdicts *ret);

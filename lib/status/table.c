@@ -95,7 +95,8 @@ static enum colour colour_of(const struct family_report *family)
 	if (family->condition.obstacle == OBSTACLE_NONE && family->health.state == VERDICT_UP &&
 	    !family->degraded)
 		return COLOUR_GOOD;
-	return family->eligible ? COLOUR_DOUBT : COLOUR_BAD;
+	return family->eligible || !obstacle_is_outage(family->condition.obstacle) ? COLOUR_DOUBT
+										   : COLOUR_BAD;
 }
 
 static struct table_cell since(uint64_t since, const struct table *table)

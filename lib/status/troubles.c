@@ -107,7 +107,7 @@ static void print_family(struct troubles *troubles, const struct wan_report *wan
 			 bool out)
 {
 	const struct family_report *family = &wan->family[which];
-	bool is_out = family->condition.obstacle != OBSTACLE_NONE;
+	bool is_out = obstacle_is_outage(family->condition.obstacle);
 	char who[sizeof(wan->name) + 8];
 
 	snprintf(who, sizeof(who), "%s %s", wan->name, family_name(which));
@@ -137,7 +137,7 @@ static void print_wans(struct troubles *troubles, const struct report *report, b
 		if (!troubles_are_alike(wan)) {
 			print_family(troubles, wan, IPV4, out);
 			print_family(troubles, wan, IPV6, out);
-		} else if ((four->condition.obstacle != OBSTACLE_NONE) == out) {
+		} else if (obstacle_is_outage(four->condition.obstacle) == out) {
 			print_trouble(troubles, wan->name, &four->trouble);
 		}
 	}

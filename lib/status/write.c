@@ -97,6 +97,18 @@ static json_t *condition_json(const struct condition *condition)
 			 text_json(utc(condition->out, -1).s));
 }
 
+/* NULL, which leaves the member out, where there is no hold and no outage that one follows. */
+static json_t *hold_json(const struct hold *hold)
+{
+	uint64_t us = hold->until_us;
+
+	if (hold->times == 0)
+		return NULL;
+	return json_pack("{s:o*, s:I, s:b}", "until",
+			 text_json(utc(us / 1000000, (int)(us % 1000000 / 1000)).s), "times",
+			 (json_int_t)hold->times, "lost", hold->lost);
+}
+
 static json_t *family_json(const struct family_report *family)
 {
 	struct addr_text gateway = addr_str(family->gateway);
@@ -116,13 +128,14 @@ static json_t *family_json(const struct family_report *family)
 		json_array_append_new(targets, target_json(&family->targets[i]));
 
 	return json_pack(
-		"{s:s, s:b, s:o*, s:f, s:o*, s:o, s:o*, s:o*, s:o*, s:I, s:f, s:f, s:I, s:I, s:I, "
+		"{s:s, s:b, s:o*, s:f, s:o*, s:o, s:o*, s:o*, s:o*, s:o*, s:I, s:f, s:f, s:I, s:I, "
+		"s:I, "
 		"s:o*, "
 		"s:o*, s:o}",
 		"state", verdict_name(health->state), "eligible", family->eligible, "degraded",
 		family->degraded ? json_true() : NULL, "share", round_to(family->share, 10000),
 		"since", text_json(utc(health->since, -1).s), "condition",
-		condition_json(&family->condition), "gateway",
+		condition_json(&family->condition), "hold", hold_json(&family->hold), "gateway",
 		text_json(family->has_gateway ? gateway.s : NULL), "prefix", text_json(prefix.s),
 		"address", text_json(addr_str(family->address).s), "interval_ms",
 		(json_int_t)(family->interval_us / 1000), "loss", round_to(family->loss, 10000),
@@ -132,13 +145,22 @@ static json_t *family_json(const struct family_report *family)
 		text_json(trouble), "targets", targets);
 }
 
+/* Until when; true: without an end. NULL, which leaves the member out: it is not drained. */
+static json_t *drained_json(const struct wan_report *wan)
+{
+	if (!wan->drained)
+		return NULL;
+	return wan->drained_until ? text_json(utc(wan->drained_until, -1).s) : json_true();
+}
+
 static json_t *wan_json(const struct wan_report *wan)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o*, s:o*}", "name", wan->name,
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o*, s:o*, s:o*}", "name", wan->name,
 			 "interface", wan->interface, "mark", (json_int_t)wan->mark, "table",
 			 (json_int_t)wan->table, "tier", (json_int_t)wan->tier, "weight",
-			 (json_int_t)wan->weight, "carrier", wan->carrier, "ipv4",
-			 family_json(&wan->family[IPV4]), "ipv6", family_json(&wan->family[IPV6]));
+			 (json_int_t)wan->weight, "carrier", wan->carrier, "drained",
+			 drained_json(wan), "ipv4", family_json(&wan->family[IPV4]), "ipv6",
+			 family_json(&wan->family[IPV6]));
 }
 
 /* found: NULL or "": true. */

@@ -198,7 +198,7 @@ def test_the_example_has_a_keys_default_range_and_words(section, key, default, r
 
 
 def milliseconds(text):
-    return int(text.rstrip("ms")) * {"ms": 1, "s": 1000, "m": 60000}.get(re.sub(r"\d+", "", text), 1)
+    return int(text.rstrip("msh")) * {"ms": 1, "s": 1000, "m": 60000, "h": 3600000}.get(re.sub(r"\d+", "", text), 1)
 
 
 @EACH_KEY

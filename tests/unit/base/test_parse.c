@@ -53,6 +53,8 @@ START_TEST(durations_and_counts_have_one_spelling)
 	ck_assert_uint_eq(us, 250000);
 	ck_assert_int_eq(parse_duration("2m", &us), 0);
 	ck_assert_uint_eq(us, 120000000);
+	ck_assert_int_eq(parse_duration("3h", &us), 0);
+	ck_assert_uint_eq(us, 3UL * 3600 * 1000000);
 	ck_assert_int_eq(parse_duration("4294967295m", &us), 0);
 	ck_assert_uint_eq(us, 4294967295ULL * 60000000);
 	ck_assert_int_eq(parse_duration("4294967296m", &us), -EINVAL);

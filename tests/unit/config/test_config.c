@@ -75,6 +75,8 @@ START_TEST(a_minimal_site_gets_the_defaults)
 	}
 	ck_assert(!wan->masquerade4 && !wan->onlink4 && !wan->masquerade6 && !wan->fallback6);
 	ck_assert(!wan->fixed6 && !wan->hairpin6 && !wan->flush_down && !wan->metered);
+	ck_assert(!wan->flush_failback);
+	ck_assert_uint_eq(wan->recovery_hold_us, 0);
 	ck_assert_uint_eq(wan->prefix6_block, 0);
 
 	ck_assert_uint_eq(wan->health.interval_us, 5000000);
@@ -151,6 +153,8 @@ START_TEST(three_wans_share_by_weight)
 	ck_assert(config.wans[0].fixed6 && config.wans[1].fixed6 && !radio->fixed6);
 	ck_assert_str_eq(prefix_str(config.wans[1].prefix6).s, "2001:db8:200::/48");
 	ck_assert(config.wans[1].flush_down);
+	ck_assert(config.wans[1].flush_failback);
+	ck_assert_uint_eq(config.wans[1].recovery_hold_us, 2UL * 3600 * 1000000);
 
 	ck_assert_int_eq(radio->gateway_mode[IPV4], GATEWAY_FIXED);
 	check_addr(radio->gateway[IPV4], "203.0.113.225");

@@ -34,6 +34,20 @@ static struct flush_view unreplaced(struct flush_view view)
 	return view;
 }
 
+START_TEST(a_better_tier_that_is_back_takes_flows_of_worse_ones)
+{
+	ck_assert(flush_is_failback(2, 1, 2) && flush_is_failback(3, 2, 3));
+	/* It carried already; it is the tier's own; it is better; it gets worse; nobody carries. */
+	ck_assert(!flush_is_failback(1, 1, 2));
+	ck_assert(!flush_is_failback(2, 1, 1));
+	ck_assert(!flush_is_failback(3, 2, 1));
+	ck_assert(!flush_is_failback(1, 2, 2));
+	ck_assert(!flush_is_failback(2, 0, 2));
+	/* Nothing is known of before. */
+	ck_assert(!flush_is_failback(0, 1, 2));
+}
+END_TEST
+
 START_TEST(healthy_wan_keeps_its_flows)
 {
 	for (unsigned i = 0; i < 10; i++)
@@ -112,6 +126,7 @@ int main(void)
 	TCase *tcase = tcase_create("flush");
 
 	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_add_test(tcase, a_better_tier_that_is_back_takes_flows_of_worse_ones);
 	tcase_add_test(tcase, healthy_wan_keeps_its_flows);
 	tcase_add_test(tcase, lost_carrier_takes_them_at_once_and_once);
 	tcase_add_test(tcase, also_when_it_was_lost_before_we_looked);

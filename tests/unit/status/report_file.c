@@ -36,6 +36,10 @@ void make_rich(void)
 	scene.site.facts.wans[WEBPASS].gateway[IPV4].via = (struct addr){};
 	scene.site.npt.delegated[WEBPASS] = (struct prefix){};
 	probed_report(&probed, &report);
+	report.wans[ATT].family[IPV6].hold =
+		(struct hold){ (NOW + 240) * UINT64_C(1000000) + 500000, 4, .lost = true };
+	report.wans[ATT].drained = report.wans[WEBPASS].drained = true;
+	report.wans[WEBPASS].drained_until = NOW + 7200;
 }
 
 char *as_json(const struct report *it)

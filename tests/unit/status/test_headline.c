@@ -103,6 +103,49 @@ START_TEST(the_headline_says_once_what_both_families_have)
 }
 END_TEST
 
+static struct aside *aside(size_t wan, enum family family)
+{
+	return &scene.site.verdicts.aside[wan][family];
+}
+
+static void hold_for(size_t wan, enum family family, uint64_t seconds)
+{
+	aside(wan, family)->held = true;
+	aside(wan, family)->hold = (struct hold){ (NOW + seconds) * UINT64_C(1000000), 1 };
+}
+
+START_TEST(the_headline_says_how_long_a_wan_is_held)
+{
+	hold_for(ATT, IPV4, 240);
+	probed_report(&probed, &report);
+	ck_assert_str_eq(headline(), "att IPv4: held for 4 min more; webpass carries it");
+	hold_for(ATT, IPV6, 30);
+	probed_report(&probed, &report);
+	ck_assert_str_eq(headline(), "att: held for 4 min more; webpass carries it");
+	hold_for(WEBPASS, IPV6, 30);
+	probed_report(&probed, &report);
+	ck_assert_str_eq(headline(), "att: held for 4 min more, kept as last resort; 1 more");
+}
+END_TEST
+
+START_TEST(the_headline_says_until_when_a_wan_is_drained)
+{
+	setenv("TZ", "UTC", 1);
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		aside(WEBPASS, family)->drained = true;
+	probed_report(&probed, &report);
+	ck_assert_str_eq(headline(), "webpass: drained by hand; att carries it");
+	aside(WEBPASS, IPV4)->until = NOW + 7200;
+	probed_report(&probed, &report);
+	ck_assert_str_eq(headline(), "webpass: drained until 2026-11-22 20:30; att carries it");
+	/* With the other one down, it carries, and the internet is not lost. */
+	probed_fail(&probed, ATT, IPV4, 48);
+	probed_fail(&probed, ATT, IPV6, 48);
+	probed_report(&probed, &report);
+	ck_assert_str_eq(headline(), "att: down for 3 min; 1 more");
+}
+END_TEST
+
 /* systemd keeps it for hours. */
 START_TEST(without_a_clock_the_headline_says_since_when)
 {
@@ -129,6 +172,8 @@ int main(void)
 	tcase_add_test(tcase, the_headline_names_a_family_that_is_lost);
 	tcase_add_test(tcase, the_headline_says_what_is_worst_first);
 	tcase_add_test(tcase, the_headline_says_once_what_both_families_have);
+	tcase_add_test(tcase, the_headline_says_how_long_a_wan_is_held);
+	tcase_add_test(tcase, the_headline_says_until_when_a_wan_is_drained);
 	tcase_add_test(tcase, without_a_clock_the_headline_says_since_when);
 	return run_case(tcase, "headline");
 }

@@ -45,6 +45,9 @@ START_TEST(what_is_written_comes_back)
 	ck_assert_str_eq(back.troubles[0].who, "LAN");
 	ck_assert_str_eq(back.troubles[0].trouble.what, "no carrier: check the cable");
 
+	ck_assert(back.wans[ATT].drained && back.wans[ATT].drained_until == 0);
+	ck_assert(back.wans[WEBPASS].drained && back.wans[WEBPASS].drained_until == NOW + 7200);
+
 	for (size_t i = 0; i < report.n_wans; i++)
 		for (enum family family = 0; family < N_FAMILIES; family++) {
 			const struct family_report *a = &report.wans[i].family[family],
@@ -54,6 +57,9 @@ START_TEST(what_is_written_comes_back)
 			ck_assert_int_eq(a->condition.obstacle, b->condition.obstacle);
 			ck_assert_uint_eq(a->condition.since, b->condition.since);
 			ck_assert_uint_eq(a->condition.out, b->condition.out);
+			ck_assert_uint_eq(a->hold.until_us, b->hold.until_us);
+			ck_assert_uint_eq(a->hold.times, b->hold.times);
+			ck_assert_int_eq(a->hold.lost, b->hold.lost);
 			ck_assert_int_eq(addr_cmp(a->gateway, b->gateway), 0);
 			ck_assert_int_eq(prefix_cmp(a->prefix, b->prefix), 0);
 			for (size_t k = 0; k < a->n_targets; k++) {

@@ -124,6 +124,22 @@ START_TEST(long_names_and_odd_values_stay_aligned)
 }
 END_TEST
 
+START_TEST(those_set_aside_are_named_and_no_trouble)
+{
+	struct aside(*aside)[N_FAMILIES] = scene.site.verdicts.aside;
+	char *text;
+
+	aside[ATT][IPV4].drained = aside[ATT][IPV6].drained = true;
+	aside[WEBPASS][IPV6].held = true;
+	aside[WEBPASS][IPV6].hold = (struct hold){ (NOW + 240) * UINT64_C(1000000), 1 };
+	probed_report(&probed, &report);
+	ck_assert(!report_has_trouble(&report));
+	text = screen(80, 24, false);
+	check_text(text, 80);
+	expect_golden("status", "screen-aside", text);
+}
+END_TEST
+
 START_TEST(the_last_resort_is_a_state)
 {
 	for (size_t i = 0; i < 2; i++)
@@ -216,6 +232,7 @@ int main(void)
 	tcase_add_test(tcase, trouble_stands_under_the_table);
 	tcase_add_test(tcase, all_trouble_at_once_fits_the_screen);
 	tcase_add_test(tcase, long_names_and_odd_values_stay_aligned);
+	tcase_add_test(tcase, those_set_aside_are_named_and_no_trouble);
 	tcase_add_test(tcase, the_last_resort_is_a_state);
 	tcase_add_test(tcase, targets_that_differ_are_told_apart);
 	tcase_add_test(tcase, what_is_alike_in_both_families_is_told_once);

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which flows are removed after a run, so that they begin anew on another WAN.
+// Those of a lost WAN as flush.h says, and those that a better tier takes back.
+
+#include "base/log.h"
+#include "daemon/state.h"
+#include "kernel/conntrack.h"
+
+static void flush_flows(struct daemon *d, size_t wan, enum family family)
+{
+	const struct wan_conf *conf = &d->config->wans[wan];
+	struct fault fault = {};
+	int r = conntrack_flush(d->kernel.nfnl, conf->mark, family, &fault);
+
+	if (r < 0)
+		d->flush[wan][family].flushed = false;
+	else
+		log_event(LOG_NOTICE, EVENT_FLOWS_REMOVED, FIELDS(LOG_WAN(conf->name, family)),
+			  "%s: its %s flows are removed", conf->name, family_name(family));
+	log_outcome(r, &fault);
+}
+
+/* When to look again, on CLOCK_MONOTONIC; UINT64_MAX: no need. */
+static uint64_t flush_lost_flows(struct daemon *d, uint64_t now_us)
+{
+	uint64_t again_us = UINT64_MAX;
+
+	for (size_t i = 0; i < d->config->n_wans; i++) {
+		for (enum family family = 0; family < N_FAMILIES; family++) {
+			const struct selection *selection =
+				site_selection(&d->outcome.site, family);
+			const struct health_state *health =
+				&cycles_health(d->cycles)[i].state[family];
+			struct flush_view view = {
+				.carrier = d->outcome.site.facts.wans[i].link.carrier,
+				.usable = selection->usable[i],
+				.condemned = d->config->wans[i].flush_down &&
+					     health->state == VERDICT_DOWN &&
+					     !d->outcome.site.verdicts.aside[i][family].drained,
+				.replaced = !selection->eligible[i] && selection->best,
+			};
+
+			if (flush_step(&d->flush[i][family], &view, now_us, &again_us))
+				flush_flows(d, i, family);
+		}
+	}
+	return again_us;
+}
+
+/* ---- failback ---- */
+
+void daemon_recall_tiers(struct daemon *d)
+{
+	for (enum family family = 0; family < N_FAMILIES; family++) {
+		uint32_t *tier = &d->tiers[family];
+
+		*tier = 0;
+		for (size_t i = 0; i < d->config->n_wans; i++) {
+			const struct wan_conf *conf = &d->config->wans[i];
+			const struct wan_report *wan = report_wan(&d->report, conf->name);
+
+			if (wan && wan->family[family].share > 0 &&
+			    (*tier == 0 || conf->tier < *tier))
+				*tier = conf->tier;
+		}
+	}
+}
+
+/* 0, or a negative errno with a fault. */
+static int move_flows(struct daemon *d, size_t wan, enum family family, uint32_t tier,
+		      struct fault *fault)
+{
+	const struct wan_conf *conf = &d->config->wans[wan];
+	unsigned deleted = 0;
+	int r = conntrack_release(d->kernel.nfnl, &d->outcome.site, wan, family, &deleted, fault);
+
+	if (r == 0 && deleted > 0)
+		log_event(LOG_NOTICE, EVENT_FLOWS_REMOVED,
+			  FIELDS(LOG_WAN(conf->name, family), log_number("flows", deleted)),
+			  "%s: %u %s flow%s of inside hosts %s removed, for tier %u takes new "
+			  "flows again",
+			  conf->name, deleted, family_name(family), deleted == 1 ? "" : "s",
+			  deleted == 1 ? "is" : "are", tier);
+	return r;
+}
+
+static void follow_tier(struct daemon *d, enum family family)
+{
+	const struct wan_conf *best = site_selection(&d->outcome.site, family)->best;
+	uint32_t before = d->tiers[family], now = best ? best->tier : 0;
+	struct fault fault = {};
+	int r = 0;
+
+	for (size_t i = 0; i < d->config->n_wans && r == 0; i++)
+		if (d->config->wans[i].flush_failback &&
+		    flush_is_failback(before, now, d->config->wans[i].tier))
+			r = move_flows(d, i, family, now, &fault);
+	log_outcome(r, &fault);
+	/* What failed is done again after the next run. */
+	if (r == 0 && now > 0)
+		d->tiers[family] = now;
+}
+
+void daemon_flush_flows(struct daemon *d)
+{
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC), again_us = flush_lost_flows(d, now_us);
+
+	if (again_us != UINT64_MAX)
+		schedule_request_in(d->schedule, again_us - now_us);
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		follow_tier(d, family);
+}
