@@ -57,6 +57,15 @@ struct prefix_text prefix_str(struct prefix prefix)
 	return text;
 }
 
+struct prefix_text prefix_brief_str(struct prefix prefix)
+{
+	struct prefix_text text = prefix_str(prefix);
+
+	if (prefix.len == addr_bits(prefix.addr.family))
+		*strchr(text.s, '/') = '\0';
+	return text;
+}
+
 unsigned addr_size(int family)
 {
 	return family == AF_INET ? 4 : 16;

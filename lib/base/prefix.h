@@ -46,6 +46,8 @@ int prefix_parse(const char *text, int family, struct prefix *ret);
  */
 struct addr_text addr_str(struct addr addr);
 struct prefix_text prefix_str(struct prefix prefix);
+/* The same, but a single address without its length. */
+struct prefix_text prefix_brief_str(struct prefix prefix);
 
 /* 4 or 16: bytes of an address of the family; 32 or 128 bits. */
 unsigned addr_size(int family);

@@ -42,6 +42,19 @@ bool config_has_router6(const struct config *config)
 	return config->lan.prefix6.len > 0 && config->lan.router4.family;
 }
 
+bool map4_is_host(const struct map4 *map4)
+{
+	return map4->inside.len == 32;
+}
+
+bool config_maps_lease(const struct config *config, size_t wan)
+{
+	for (size_t i = 0; i < config->n_map4; i++)
+		if (config->map4[i].publics[wan].lease)
+			return true;
+	return false;
+}
+
 bool config_has_family(const struct config *config, size_t wan, enum family family)
 {
 	return config->wans[wan].gateway_mode[family] != GATEWAY_NONE &&

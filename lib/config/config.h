@@ -84,10 +84,15 @@ struct wan_conf {
 	struct health_conf health;
 };
 
+struct map4_public {
+	struct addr addr; /* AF_UNSPEC: none, or a lease */
+	bool lease;	  /* the WAN's own address, whatever it is: map4_public() */
+};
+
 struct map4 {
-	unsigned line; /* of the file, for messages */
-	struct addr inside;
-	struct addr *public; /* owned; one for each WAN by its index, AF_UNSPEC where none */
+	unsigned line;	      /* of the file, for messages */
+	struct prefix inside; /* a host, or a network whose hosts share the public addresses */
+	struct map4_public *publics; /* owned; one for each WAN by its index */
 };
 
 /* Where new flows go that a rule matches. Rules that say the same of it share one. */
@@ -156,8 +161,8 @@ struct config {
 	struct wan_conf *wans; /* owned */
 	size_t n_wans;
 
-	struct map4 *map4; /* owned */
-	size_t n_map4;
+	struct map4 *map4; /* owned; hosts, then prefixes, the longest first */
+	size_t n_map4, n_map4_hosts;
 
 	struct rule_conf *rules; /* owned; the first that matches a flow counts */
 	size_t n_rules;
@@ -181,6 +186,11 @@ struct prefix config_inside_of(const struct config *config, struct addr addr);
 bool config_overlaps_inside(const struct config *config, struct prefix prefix);
 /* True when a router inside is the way to prefix6, by its link-local address. */
 bool config_has_router6(const struct config *config);
+
+/* A line of [map4] leads in and out for a host, and only out for a prefix. */
+bool map4_is_host(const struct map4 *map4);
+/* True when a line of [map4] names the WAN's lease. */
+bool config_maps_lease(const struct config *config, size_t wan);
 
 /* True when the WAN is to carry the family. */
 bool config_has_family(const struct config *config, size_t wan, enum family family);

@@ -62,7 +62,7 @@ static int check_wan_side(const struct config_source *source, struct direct_netw
 	for (size_t k = 0; k < config->n_map4 && r == 0; k++) {
 		snprintf(whose, sizeof(whose), "an address of [map4] in line %u",
 			 config->map4[k].line);
-		r = overlaps(source, network, prefix_host(config->map4[k].public[i]), whose);
+		r = overlaps(source, network, prefix_host(config->map4[k].publics[i].addr), whose);
 	}
 	return r;
 }

@@ -96,11 +96,11 @@ struct section {
 
 struct map4_item {
 	char wan[32];
-	struct addr public;
+	struct map4_public public;
 };
 
 struct map4_line {
-	struct addr inside;
+	struct prefix inside;
 	unsigned line;
 	struct map4_item *items; /* owned */
 	size_t n_items;

@@ -123,8 +123,8 @@ static size_t list_inside(const struct patient *patient, struct sought *ret)
 
 	if (sought.addr.family)
 		ret[n++] = sought;
-	for (size_t i = 0; i < config->n_map4; i++) {
-		sought.addr = config->map4[i].inside;
+	for (size_t i = 0; i < config->n_map4_hosts; i++) {
+		sought.addr = config->map4[i].inside.addr;
 		if (prefix_contains(config->lan.prefix4, sought.addr))
 			ret[n++] = sought;
 	}

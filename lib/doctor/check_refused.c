@@ -50,7 +50,7 @@ static int add(struct refused_list *list, struct addr source, uint64_t packets)
 static bool is_mapped(const struct config *config, struct addr source)
 {
 	for (size_t i = 0; i < config->n_map4; i++)
-		if (addr_cmp(config->map4[i].inside, source) == 0)
+		if (prefix_contains(config->map4[i].inside, source))
 			return true;
 	return config_any_wan(config, wan_masquerades4);
 }

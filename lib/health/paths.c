@@ -13,7 +13,7 @@ static struct addr mapped_source(const struct site *site, size_t wan)
 
 	for (size_t i = 0; config->wans[wan].onlink4 && i < config->n_map4; i++)
 		if (map4_is_usable(config, &site->facts, i, wan))
-			return config->map4[i].public[wan];
+			return config->map4[i].publics[wan].addr;
 	return (struct addr){};
 }
 

@@ -30,12 +30,19 @@ static bool is_inside(const struct site *site, struct addr addr)
 static bool is_outside(const struct site *site, size_t wan, struct addr addr)
 {
 	const struct config *config = site->config;
+	bool mapped = false; /* but not usable there */
 
 	if (!addr.family)
 		return false;
-	for (size_t i = 0; i < config->n_map4; i++)
-		if (addr_cmp(config->map4[i].public[wan], addr) == 0)
-			return map4_is_usable(config, &site->facts, i, wan);
+	for (size_t i = 0; i < config->n_map4; i++) {
+		if (addr_cmp(map4_public(config, &site->facts, i, wan), addr) != 0)
+			continue;
+		if (map4_is_usable(config, &site->facts, i, wan))
+			return true;
+		mapped = true;
+	}
+	if (mapped)
+		return false;
 	if (npt_active(config, &site->npt, wan) &&
 	    prefix_contains(npt_outside(config, &site->npt, wan), addr))
 		return true;

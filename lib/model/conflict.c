@@ -32,16 +32,46 @@ static const struct prefix *find_end(const struct link_fact *link, struct addr a
 	return NULL;
 }
 
+struct addr map4_public(const struct config *config, const struct facts *facts, size_t map4,
+			size_t wan)
+{
+	const struct map4_public *public = &config->map4[map4].publics[wan];
+
+	return public->lease ? facts->wans[wan].link.source[IPV4] : public->addr;
+}
+
+/* The other host whose line has the address that this one's lease is; NULL: none. */
+static const struct map4 *find_owner(const struct config *config, const struct map4 *map4,
+				     size_t wan, struct addr lease)
+{
+	for (size_t i = 0; map4_is_host(map4) && i < config->n_map4_hosts; i++)
+		if (addr_cmp(config->map4[i].publics[wan].addr, lease) == 0)
+			return &config->map4[i];
+	return NULL;
+}
+
 /* True when there is a conflict, which is then in *ret. */
 static bool find_map4(const struct config *config, const struct facts *facts, size_t map4,
 		      size_t wan, struct conflict *ret)
 {
 	const struct wan_facts *fact = &facts->wans[wan];
-	struct addr public = config->map4[map4].public[wan];
+	struct addr public = map4_public(config, facts, map4, wan);
+	const struct map4 *owner;
 	const struct prefix *end = NULL;
 
 	if (!wan_maps4(&config->wans[wan]) || !public.family)
 		return false;
+	if (config->map4[map4].publics[wan].lease) {
+		owner = find_owner(config, &config->map4[map4], wan, public);
+		if (owner)
+			*ret = (struct conflict){ .kind = CONFLICT_MAP4_LEASE,
+						  .wan = wan,
+						  .family = IPV4,
+						  .map4 = map4,
+						  .addr = public,
+						  .network = owner->inside };
+		return owner;
+	}
 	*ret = (struct conflict){ CONFLICT_MAP4_GATEWAY, wan, IPV4, map4, public };
 	if (is_router(fact, public))
 		return true;
@@ -59,8 +89,18 @@ bool map4_is_usable(const struct config *config, const struct facts *facts, size
 {
 	struct conflict conflict;
 
-	return wan_maps4(&config->wans[wan]) && config->map4[map4].public[wan].family &&
+	return config_has_family(config, wan, IPV4) &&
+	       map4_public(config, facts, map4, wan).family &&
 	       !find_map4(config, facts, map4, wan, &conflict);
+}
+
+/* Without a gateway, the WAN is nobody's, and there is nothing to leave out. */
+static bool awaits_lease(const struct config *config, const struct facts *facts, size_t map4,
+			 size_t wan)
+{
+	return wan_maps4(&config->wans[wan]) && config->map4[map4].publics[wan].lease &&
+	       !map4_public(config, facts, map4, wan).family &&
+	       facts->wans[wan].gateway[IPV4].present;
 }
 
 bool map4_is_left_out(const struct config *config, const struct facts *facts, size_t map4)
@@ -68,7 +108,8 @@ bool map4_is_left_out(const struct config *config, const struct facts *facts, si
 	struct conflict conflict;
 
 	for (size_t i = 0; i < config->n_wans; i++)
-		if (find_map4(config, facts, map4, i, &conflict))
+		if (find_map4(config, facts, map4, i, &conflict) ||
+		    awaits_lease(config, facts, map4, i))
 			return true;
 	return false;
 }
@@ -221,9 +262,8 @@ int conflicts_find(const struct site *site, struct conflicts *ret)
 const char *conflict_kind_name(enum conflict_kind kind)
 {
 	static const char *const names[] = {
-		[CONFLICT_MAP4_GATEWAY] = "map4-gateway",
-		[CONFLICT_MAP4_END] = "map4-no-host",
-		[CONFLICT_INSIDE] = "address-inside",
+		[CONFLICT_MAP4_GATEWAY] = "map4-gateway", [CONFLICT_MAP4_END] = "map4-no-host",
+		[CONFLICT_MAP4_LEASE] = "map4-lease",	  [CONFLICT_INSIDE] = "address-inside",
 		[CONFLICT_ONLINK6] = "prefix-onlink",
 	};
 
@@ -234,16 +274,25 @@ static void write_map4(const struct config *config, const struct conflict *confl
 		       FILE *fix)
 {
 	const struct map4 *map4 = &config->map4[conflict->map4];
-	struct addr_text inside = addr_str(map4->inside), public = addr_str(conflict->addr);
+	struct addr_text public = addr_str(conflict->addr);
 	struct prefix network = conflict->network;
+	struct prefix_text inside = prefix_brief_str(map4->inside);
 
 	fprintf(what, "%s:%u: map4: %s: ", config->path, map4->line, inside.s);
 	if (conflict->kind == CONFLICT_MAP4_GATEWAY)
 		fprintf(what, "%s is the ISP's gateway", public.s);
+	else if (conflict->kind == CONFLICT_MAP4_LEASE)
+		fprintf(what, "the lease is %s, which is that of %s", public.s,
+			addr_str(network.addr).s);
 	else
 		fprintf(what, "%s is the first or last address of %s, which no host can have",
 			public.s, prefix_str(network).s);
 	fprintf(what, "; left out, so %s does not use this WAN", inside.s);
+	if (conflict->kind == CONFLICT_MAP4_LEASE) {
+		fprintf(fix, "give %s another address on this WAN, or let it have the lease",
+			addr_str(network.addr).s);
+		return;
+	}
 	fputs("name an address that the ISP has given to you", fix);
 	if (conflict->kind == CONFLICT_MAP4_END) {
 		struct addr last = prefix_last(network);
@@ -263,6 +312,7 @@ void conflict_write(const struct config *config, const struct conflict *conflict
 	switch (conflict->kind) {
 	case CONFLICT_MAP4_GATEWAY:
 	case CONFLICT_MAP4_END:
+	case CONFLICT_MAP4_LEASE:
 		write_map4(config, conflict, what, fix);
 		break;
 	case CONFLICT_INSIDE:

@@ -13,6 +13,7 @@
 enum conflict_kind {
 	CONFLICT_MAP4_GATEWAY, /* a public address of [map4] is the ISP's router's */
 	CONFLICT_MAP4_END,     /* it is the first or last address of a network on the link */
+	CONFLICT_MAP4_LEASE,   /* a lease that a line names is what another line has */
 	CONFLICT_INSIDE,       /* an address or gateway of the WAN is one of the inside */
 	CONFLICT_ONLINK6,      /* the prefix is not routed to us, but on the link itself */
 };
@@ -21,10 +22,11 @@ struct conflict {
 	enum conflict_kind kind;
 	size_t wan; /* its index */
 	enum family family;
-	size_t map4;	       /* its index, of the first two kinds */
-	struct addr addr;      /* that two have, of all but the last kind */
-	struct prefix prefix;  /* that is refused, of the last kind */
-	struct prefix network; /* what the address is an end of; what is inside, or on the link */
+	size_t map4;	      /* its index, of the first three kinds */
+	struct addr addr;     /* that two have, of all but the last kind */
+	struct prefix prefix; /* that is refused, of the last kind */
+	/* What the address is an end of; who has the lease; what is inside, or on the link. */
+	struct prefix network;
 };
 
 struct conflicts {
@@ -51,10 +53,20 @@ void conflict_write(const struct config *config, const struct conflict *conflict
 int conflict_describe(const struct config *config, const struct conflict *conflict, char **what,
 		      char **fix);
 
-/* True when that line of [map4] translates on that WAN. */
+/* The line's public address on the WAN now: of a lease, what the WAN sends from. AF_UNSPEC: none.
+ */
+struct addr map4_public(const struct config *config, const struct facts *facts, size_t map4,
+			size_t wan);
+/*
+ * True when that line of [map4] translates on that WAN. On one that masquerades, a host whose line
+ * names the lease is reached there.
+ */
 bool map4_is_usable(const struct config *config, const struct facts *facts, size_t map4,
 		    size_t wan);
-/* True when at least one WAN would translate it, were its address not another's there. */
+/*
+ * True when at least one WAN that maps would translate it, were its address not another's there, or
+ * if there were a lease.
+ */
 bool map4_is_left_out(const struct config *config, const struct facts *facts, size_t map4);
 
 /*

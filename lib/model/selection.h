@@ -32,8 +32,8 @@ struct flow_group {
 	enum family family;
 	enum balance_mode mode; /* what a flow's choice depends on */
 	enum flow_sources sources;
-	size_t map4;	      /* of SOURCES_MAP4: which one */
-	char name[ADDR_TEXT]; /* its address, or "unmapped"; "": all sources */
+	size_t map4;		/* of SOURCES_MAP4: which one */
+	char name[PREFIX_TEXT]; /* its address or prefix, or "unmapped"; "": all sources */
 };
 
 struct selection {

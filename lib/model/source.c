@@ -49,10 +49,10 @@ struct addr public_of(const struct site *site, size_t wan, enum family family)
 {
 	const struct config *config = site->config;
 
-	for (size_t i = 0; family == IPV4 && i < config->n_map4; i++)
-		if (addr_cmp(config->map4[i].inside, config->lan.router4) == 0 &&
+	for (size_t i = 0; family == IPV4 && i < config->n_map4_hosts; i++)
+		if (addr_cmp(config->map4[i].inside.addr, config->lan.router4) == 0 &&
 		    map4_is_usable(config, &site->facts, i, wan))
-			return config->map4[i].public[wan];
+			return map4_public(config, &site->facts, i, wan);
 	return source_of(site, wan, family);
 }
 
@@ -62,9 +62,9 @@ struct addr source_outside(const struct site *site, size_t wan, struct addr insi
 
 	if (inside.family == AF_INET) {
 		for (size_t i = 0; i < config->n_map4; i++)
-			if (addr_cmp(config->map4[i].inside, inside) == 0 &&
+			if (prefix_contains(config->map4[i].inside, inside) &&
 			    map4_is_usable(config, &site->facts, i, wan))
-				return config->map4[i].public[wan];
+				return map4_public(config, &site->facts, i, wan);
 		return wan_masquerades4(&config->wans[wan]) ? source_of(site, wan, IPV4)
 							    : (struct addr){};
 	}

@@ -8,23 +8,53 @@
 #include "model/source.h"
 #include "plan/hairpin_rules.h"
 
+/* A WAN that masquerades leads the host in that has its lease; outbound, masquerade does. */
 static void fill_map4(const struct site *site, bool outbound, FILE *f)
 {
 	const struct config *config = site->config;
 	const char *map = outbound ? "outbound" : "inbound";
 
 	fprintf(f, "# map ip nat %s\n", map);
-	for (size_t i = 0; i < config->n_map4; i++) {
+	for (size_t i = 0; i < config->n_map4_hosts; i++) {
 		for (size_t w = 0; w < config->n_wans; w++) {
-			struct addr_text inside = addr_str(config->map4[i].inside);
-			struct addr_text public = addr_str(config->map4[i].public[w]);
+			struct addr_text inside = addr_str(config->map4[i].inside.addr);
+			struct addr_text public = addr_str(map4_public(config, &site->facts, i, w));
 
-			if (!map4_is_usable(config, &site->facts, i, w))
+			if (!map4_is_usable(config, &site->facts, i, w) ||
+			    (outbound && !wan_maps4(&config->wans[w])))
 				continue;
 			fprintf(f, "add element ip nat %s { \"%s\" . %s : %s }\n", map,
 				config->wans[w].interface, outbound ? inside.s : public.s,
 				outbound ? public.s : inside.s);
 		}
+	}
+}
+
+/* Many to one: hosts of a prefix share a public address, and only send from it. */
+static void fill_prefixes4(const struct site *site, FILE *f)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++) {
+		bool found = false;
+
+		for (size_t w = 0; w < config->n_wans; w++) {
+			if (!wan_maps4(&config->wans[w]) ||
+			    !map4_is_usable(config, &site->facts, i, w))
+				continue;
+			if (found)
+				fputs(", ", f);
+			else
+				fprintf(f,
+					"add rule ip nat postrouting ip saddr %s snat to oifname "
+					"map { ",
+					prefix_str(config->map4[i].inside).s);
+			fprintf(f, "\"%s\" : %s", config->wans[w].interface,
+				addr_str(map4_public(config, &site->facts, i, w)).s);
+			found = true;
+		}
+		if (found)
+			fputs(" }\n", f);
 	}
 }
 
@@ -49,23 +79,23 @@ static struct masquerade_text masquerade(const struct site *site, size_t wan, en
 int desired_nat(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
-	bool map = config_any_wan(config, wan_maps4);
+	bool map = config_any_wan(config, wan_maps4), inbound = map || config->n_map4_hosts > 0;
 
+	if (inbound)
+		fputs("add map ip nat inbound { type ifname . ipv4_addr : ipv4_addr; }\n", f);
 	if (map)
-		fputs("add map ip nat inbound { type ifname . ipv4_addr : ipv4_addr; }\n"
-		      "add map ip nat outbound { type ifname . ipv4_addr : ipv4_addr; }\n",
-		      f);
+		fputs("add map ip nat outbound { type ifname . ipv4_addr : ipv4_addr; }\n", f);
 	hairpins_declare_nat(config, IPV4, f);
 
-	if (map) {
+	if (inbound)
 		fill_map4(site, false, f);
+	if (map)
 		fill_map4(site, true, f);
-	}
 	hairpins_write_nat(site, IPV4, f);
 
 	fputs("# chain ip nat prerouting\n", f);
 	hairpins_write_prerouting(config, IPV4, f);
-	if (map) {
+	if (inbound) {
 		/* Most new flows come from inside: skip the look-up for them. */
 		fprintf(f, "add rule ip nat prerouting iifname \"%s\" accept\n",
 			config->lan.interface);
@@ -80,6 +110,7 @@ int desired_nat(const struct site *site, FILE *f)
 	fputs("# chain ip nat postrouting\n", f);
 	if (map)
 		fputs("add rule ip nat postrouting snat to oifname . ip saddr map @outbound\n", f);
+	fill_prefixes4(site, f);
 	for (size_t w = 0; w < config->n_wans; w++) {
 		if (!wan_masquerades4(&config->wans[w]) || !source_of(site, w, IPV4).family)
 			continue;

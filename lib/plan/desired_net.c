@@ -246,10 +246,10 @@ static void add_addresses(struct net_build *b, size_t wan)
 	const struct facts *facts = &b->site->facts;
 
 	for (size_t i = 0; config->wans[wan].onlink4 && i < config->n_map4; i++) {
-		struct addr public = config->map4[i].public[wan];
+		struct addr public = config->map4[i].publics[wan].addr; /* a lease is there */
 
 		/* Which addresses are free to take is only known with the gateway's. */
-		if (map4_is_usable(config, facts, i, wan) &&
+		if (public.family && map4_is_usable(config, facts, i, wan) &&
 		    (facts->wans[wan].gateway[IPV4].present ||
 		     config->wans[wan].gateway_mode[IPV4] == GATEWAY_FIXED ||
 		     link_has_own(&facts->wans[wan].link, public)))

@@ -31,14 +31,17 @@ static const struct selection *group_of(const struct explaining *it)
 	const struct config *config = it->site->config;
 	struct addr source = it->query->flow.source;
 	const struct selection *own = NULL;
-	bool mapped = false;
+	size_t map4 = 0;
 
-	for (size_t i = 0; i < config->n_map4 && !mapped; i++)
-		mapped = addr_cmp(config->map4[i].inside, source) == 0;
-	if (it->family == IPV4 && !mapped && !config_any_wan(config, wan_masquerades4))
+	while (map4 < config->n_map4 && !prefix_contains(config->map4[map4].inside, source))
+		map4++;
+	if (it->family == IPV4 && map4 == config->n_map4 &&
+	    !config_any_wan(config, wan_masquerades4))
 		return NULL;
 	if (it->family == IPV4)
-		own = find_group(it, mapped ? addr_str(source).s : "unmapped");
+		own = find_group(it, map4 < config->n_map4
+					     ? prefix_brief_str(config->map4[map4].inside).s
+					     : "unmapped");
 	return own ? own : find_group(it, "");
 }
 

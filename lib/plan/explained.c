@@ -72,18 +72,28 @@ bool site_is_routers(const struct site *site, struct addr addr)
 	return false;
 }
 
-/* The line of [map4] that translates the address on that WAN; n_map4: there is none. */
-static size_t find_map4(const struct site *site, size_t wan, struct addr addr, bool outside)
+/* The line of [map4] that translates the address inside on that WAN; n_map4: there is none. */
+static size_t find_inside4(const struct site *site, size_t wan, struct addr inside)
 {
 	const struct config *config = site->config;
 	size_t i = 0;
 
-	for (; i < config->n_map4; i++)
-		if (map4_is_usable(config, &site->facts, i, wan) &&
-		    addr_cmp(outside ? config->map4[i].public[wan] : config->map4[i].inside,
-			     addr) == 0)
-			break;
+	while (i < config->n_map4 && !(prefix_contains(config->map4[i].inside, inside) &&
+				       map4_is_usable(config, &site->facts, i, wan)))
+		i++;
 	return i;
+}
+
+/* The one by which somebody inside is reached at that address; n_map4: there is none. */
+static size_t find_public4(const struct site *site, size_t wan, struct addr outside)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = 0; i < config->n_map4_hosts; i++)
+		if (map4_is_usable(config, &site->facts, i, wan) &&
+		    addr_cmp(map4_public(config, &site->facts, i, wan), outside) == 0)
+			return i;
+	return config->n_map4;
 }
 
 struct addr site_inside(const struct site *site, size_t wan, struct addr outside)
@@ -91,10 +101,10 @@ struct addr site_inside(const struct site *site, size_t wan, struct addr outside
 	const struct config *config = site->config;
 	bool active = npt_active(config, &site->npt, wan);
 	bool edge = active && addr_cmp(npt_edge(config, &site->npt, wan), outside) == 0;
-	size_t map4 = find_map4(site, wan, outside, true);
+	size_t map4 = find_public4(site, wan, outside);
 
 	if (map4 < config->n_map4)
-		return config->map4[map4].inside;
+		return config->map4[map4].inside.addr;
 	if (outside.family == AF_INET)
 		return (struct addr){};
 	if (config->lan.router6.family &&
@@ -114,10 +124,11 @@ static void say_how(const struct explaining *it, const struct explain_way *way, 
 {
 	const struct config *config = it->site->config;
 	struct addr inside = it->query->flow.source;
-	size_t map4 = find_map4(it->site, way->wan, inside, false);
+	size_t map4 = find_inside4(it->site, way->wan, inside);
 
 	if (map4 < config->n_map4)
-		fprintf(f, "[map4], line %u", config->map4[map4].line);
+		fprintf(f, "[map4], line %u%s", config->map4[map4].line,
+			config->map4[map4].publics[way->wan].lease ? ": the lease" : "");
 	else if (it->family == IPV4 || npt_masquerades(config, &it->site->npt, way->wan))
 		fputs("masqueraded", f);
 	else if (config->lan.router6.family && addr_cmp(config->lan.router6, inside) == 0)

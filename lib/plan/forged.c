@@ -81,7 +81,7 @@ static void fill_own(const struct site *site, enum family family, FILE *f)
 			add_own(link->addresses[i].addr, af, f);
 		for (size_t i = 0; i < config->n_map4; i++)
 			if (map4_is_usable(config, &site->facts, i, w))
-				add_own(config->map4[i].public[w], af, f);
+				add_own(map4_public(config, &site->facts, i, w), af, f);
 	}
 }
 
@@ -123,7 +123,7 @@ static bool is_wans(const struct site *site, size_t wan, struct prefix block)
 		if (prefix_contains(block, fact->link.addresses[i].addr))
 			return true;
 	for (size_t i = 0; i < config->n_map4; i++)
-		if (prefix_contains(block, config->map4[i].public[wan]))
+		if (prefix_contains(block, config->map4[i].publics[wan].addr))
 			return true;
 	return false;
 }
@@ -178,7 +178,7 @@ static bool is_own(const struct site *site, struct addr addr)
 			return true;
 		for (size_t i = 0; i < config->n_map4; i++)
 			if (map4_is_usable(config, &site->facts, i, w) &&
-			    addr_cmp(config->map4[i].public[w], addr) == 0)
+			    addr_cmp(map4_public(config, &site->facts, i, w), addr) == 0)
 				return true;
 	}
 	return false;

@@ -38,7 +38,8 @@ int flow_groups_list(const struct site *site, struct flow_groups *ret)
 
 		if (!map4_is_left_out(config, &site->facts, i))
 			continue;
-		snprintf(host.name, sizeof(host.name), "%s", addr_str(config->map4[i].inside).s);
+		snprintf(host.name, sizeof(host.name), "%s",
+			 prefix_brief_str(config->map4[i].inside).s);
 		r = APPEND(groups.v, groups.n, host);
 	}
 	if (r == 0)
@@ -85,6 +86,17 @@ struct group_writer {
 };
 
 /* One that is left out somewhere has a chain of its own, the others share one. */
+static void write_line(const struct group_writer *writer, size_t map4)
+{
+	const struct config *config = writer->site->config;
+	struct prefix_text inside = prefix_brief_str(config->map4[map4].inside);
+	bool own = map4_is_left_out(config, &writer->site->facts, map4);
+
+	fprintf(writer->f, "%s ip saddr %s goto choose4%s%s%s\n", writer->rule, inside.s,
+		own ? "_" : "", own ? inside.s : "", writer->policy);
+}
+
+/* A host's line comes before a prefix that holds it, and so does a longer prefix. */
 static void write_mapped(const struct group_writer *writer)
 {
 	const struct config *config = writer->site->config;
@@ -92,22 +104,20 @@ static void write_mapped(const struct group_writer *writer)
 	FILE *f = writer->f;
 	size_t n = 0;
 
-	for (size_t i = 0; i < config->n_map4; i++) {
-		struct addr_text inside = addr_str(config->map4[i].inside);
-
+	for (size_t i = 0; i < config->n_map4_hosts; i++)
 		if (map4_is_left_out(config, facts, i))
-			fprintf(f, "%s ip saddr %s goto choose4_%s%s\n", writer->rule, inside.s,
-				inside.s, writer->policy);
-	}
-	for (size_t i = 0; i < config->n_map4; i++) {
+			write_line(writer, i);
+	for (size_t i = 0; i < config->n_map4_hosts; i++) {
 		if (map4_is_left_out(config, facts, i))
 			continue;
 		fprintf(f, "%s%s%s", n ? "" : writer->rule, n ? ", " : " ip saddr { ",
-			addr_str(config->map4[i].inside).s);
+			prefix_brief_str(config->map4[i].inside).s);
 		n++;
 	}
 	if (n > 0)
 		fprintf(f, " } goto choose4%s\n", writer->policy);
+	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++)
+		write_line(writer, i);
 }
 
 /* Only sources that can be translated choose a WAN; the filter refuses the rest. */

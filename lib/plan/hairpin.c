@@ -36,10 +36,10 @@ static int add_map4(const struct site *site, size_t wan, struct hairpins *hairpi
 	const struct config *config = site->config;
 	int r = 0;
 
-	for (size_t i = 0; i < config->n_map4 && r == 0; i++)
+	for (size_t i = 0; i < config->n_map4_hosts && r == 0; i++)
 		if (map4_is_usable(config, &site->facts, i, wan))
-			r = add_host(hairpins, config->map4[i].public[wan],
-				     config -> map4[i].inside, wan);
+			r = add_host(hairpins, map4_public(config, &site->facts, i, wan),
+				     config->map4[i].inside.addr, wan);
 	return r;
 }
 

@@ -10,7 +10,7 @@
 bool hairpins_possible(const struct config *config, enum family family)
 {
 	return config->lan.hairpin &&
-	       (family == IPV4 ? config->n_map4 > 0 : config->lan.prefix6.len > 0);
+	       (family == IPV4 ? config->n_map4_hosts > 0 : config->lan.prefix6.len > 0);
 }
 
 /* ---- inet mangle ---- */
@@ -142,12 +142,27 @@ static void fill_sources4(const struct site *site, FILE *f)
 	const struct config *config = site->config;
 
 	fputs("# map ip nat hairpin_sources\n", f);
-	for (size_t i = 0; i < config->n_map4; i++)
+	for (size_t i = 0; i < config->n_map4_hosts; i++)
 		for (size_t w = 0; w < config->n_wans; w++)
 			if (map4_is_usable(config, &site->facts, i, w))
 				fprintf(f, "add element ip nat hairpin_sources { %u . %s : %s }\n",
-					mark_of(site, w), addr_str(config->map4[i].inside).s,
-					addr_str(config->map4[i].public[w]).s);
+					mark_of(site, w), addr_str(config->map4[i].inside.addr).s,
+					addr_str(map4_public(config, &site->facts, i, w)).s);
+}
+
+/* Those of whole networks, the smallest first. */
+static void write_prefixes4(const struct site *site, FILE *f)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++)
+		for (size_t w = 0; w < config->n_wans; w++)
+			if (map4_is_usable(config, &site->facts, i, w))
+				fprintf(f,
+					"add rule ip nat hairpin_out meta mark %u ip saddr %s snat "
+					"to %s\n",
+					mark_of(site, w), prefix_str(config->map4[i].inside).s,
+					addr_str(map4_public(config, &site->facts, i, w)).s);
 }
 
 static void write_npt(const struct site *site, size_t wan, FILE *f)
@@ -170,10 +185,12 @@ static void fill_out(const struct site *site, enum family family, FILE *f)
 	const char *table = family == IPV4 ? "ip" : "ip6";
 
 	fprintf(f, "# chain %s nat hairpin_out\n", table);
-	if (family == IPV4)
+	if (family == IPV4) {
 		fputs("add rule ip nat hairpin_out snat to meta mark . ip saddr map "
 		      "@hairpin_sources\n",
 		      f);
+		write_prefixes4(site, f);
+	}
 	for (size_t i = 0; i < config->n_wans; i++) {
 		bool masquerades = family == IPV4 ? wan_masquerades4(&config->wans[i])
 						  : npt_masquerades(config, &site->npt, i);

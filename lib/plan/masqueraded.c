@@ -59,12 +59,26 @@ static void each_masquerade(const struct site *site,
 	}
 }
 
-/* True where a WAN masquerades, or would without a prefix. */
+/* Between a new lease and the next run, [map4] still has the old one. */
+static void fill_old_lease(const struct site *site, size_t wan, FILE *f)
+{
+	struct addr lease = source_of(site, wan, IPV4);
+
+	if (wan_maps4(&site->config->wans[wan]) && config_maps_lease(site->config, wan) &&
+	    lease.family)
+		fprintf(f,
+			"add rule inet mangle masqueraded oifname \"%s\" ct status snat ip saddr "
+			"%s "
+			"fib saddr . oif type != local " NOT_ITS_ADDRESS,
+			site->config->wans[wan].interface, addr_str(lease).s);
+}
+
+/* True where a WAN masquerades, or would without a prefix, or its lease is somebody's inside. */
 static bool may_masquerade(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_wans; i++)
 		if (wan_masquerades4(&config->wans[i]) || config->wans[i].masquerade6 ||
-		    config->wans[i].fallback6)
+		    config->wans[i].fallback6 || config_maps_lease(config, i))
 			return true;
 	return false;
 }
@@ -88,4 +102,6 @@ void masqueraded_write(const struct site *site, FILE *f)
 	each_masquerade(site, fill_other_address, f);
 	shared_addresses_write(site, "add rule inet mangle masqueraded", f);
 	each_masquerade(site, fill_lost_address, f);
+	for (size_t i = 0; i < site->config->n_wans; i++)
+		fill_old_lease(site, i, f);
 }

@@ -64,7 +64,10 @@ bool plan_is_empty(const struct plan *plan);
  * While a run has not recorded its rules and removed the old ones, the next one sees the same.
  */
 bool plan_doubts_flows(const struct plan *plan, const struct config *config);
-/* The WAN that masquerades, where the rule is for an address of its interface; else NULL. */
+/*
+ * The WAN whose flows from inside may have the address that the rule is for, because it masquerades
+ * or [map4] names its lease; NULL: none.
+ */
 const struct wan_conf *plan_masquerader(const struct config *config, const struct object *rule);
 /* True when a mark leads to its WAN no more: flows begin with it until it is removed. */
 bool plan_ends_marks(const struct plan *plan);

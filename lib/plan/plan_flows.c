@@ -5,6 +5,13 @@
 #include "plan/desired_net.h"
 #include "plan/plan.h"
 
+/* True when flows from inside may have the address of the WAN's interface. */
+static bool sends_as_interface(const struct config *config, size_t wan, int family)
+{
+	return wan_may_masquerade(&config->wans[wan], family == AF_INET ? IPV4 : IPV6) ||
+	       (family == AF_INET && config_maps_lease(config, wan));
+}
+
 const struct wan_conf *plan_masquerader(const struct config *config, const struct object *rule)
 {
 	if (rule->kind != OBJECT_RULE || rule->mark || rule->to ||
@@ -14,16 +21,14 @@ const struct wan_conf *plan_masquerader(const struct config *config, const struc
 		const struct wan_conf *wan = &config->wans[i];
 
 		if (rule->pref == PREF_SOURCE + wan->mark)
-			return wan_may_masquerade(wan, rule->family == AF_INET ? IPV4 : IPV6)
-				       ? wan
-				       : NULL;
+			return sends_as_interface(config, i, rule->family) ? wan : NULL;
 	}
 	return NULL;
 }
 
 /*
  * True when flows may not go on without this rule, which goes. One to a network kept flows from
- * inside out of all WANs. Where nothing is masqueraded, no
+ * inside out of all WANs. Where nothing is masqueraded, and no line of [map4] names the lease, no
  * flow from inside has the address of the interface.
  */
 static bool leads_flows(const struct config *config, const struct object *rule)

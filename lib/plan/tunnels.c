@@ -83,22 +83,23 @@ static bool has(const struct site *site, enum tunnel_kind kind)
 static void fill_hosts4(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
-	size_t n_hosts = has(site, TUNNELS_HOSTS4) ? config->n_map4 : 0;
+	size_t n_hosts = has(site, TUNNELS_HOSTS4) ? config->n_map4_hosts : 0;
 
 	fputs("# map inet filter tunnels_public4\n", f);
 	for (size_t i = 0; i < n_hosts; i++)
 		for (size_t w = 0; w < config->n_wans; w++)
-			if (map4_is_usable(config, &site->facts, i, w))
+			if (wan_maps4(&config->wans[w]) &&
+			    map4_is_usable(config, &site->facts, i, w))
 				fprintf(f,
 					"add element inet filter tunnels_public4 { \"%s\" . %s : "
 					"%u }\n",
 					config->wans[w].interface,
-					addr_str(config->map4[i].public[w]).s,
+					addr_str(map4_public(config, &site->facts, i, w)).s,
 					mark_of(i, config->wans[w].mark));
 	fputs("# map inet filter tunnels_inside4\n", f);
 	for (size_t i = 0; i < n_hosts; i++)
 		fprintf(f, "add element inet filter tunnels_inside4 { %s : %u }\n",
-			addr_str(config->map4[i].inside).s, mark_of(i, 0));
+			addr_str(config->map4[i].inside.addr).s, mark_of(i, 0));
 }
 
 /* From a WAN: the peer's tunnel is there now, and on no other WAN. */

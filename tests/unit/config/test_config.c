@@ -90,8 +90,8 @@ START_TEST(a_minimal_site_gets_the_defaults)
 	ck_assert_uint_eq(wan->health.max_rtt_us, 0);
 
 	ck_assert_uint_eq(config.n_map4, 1);
-	check_addr(config.map4[0].inside, "10.250.250.2");
-	check_addr(config.map4[0].public[0], "192.0.2.1");
+	check_addr(config.map4[0].inside.addr, "10.250.250.2");
+	check_addr(config.map4[0].publics[0].addr, "192.0.2.1");
 }
 END_TEST
 
@@ -105,7 +105,7 @@ START_TEST(the_contracts_example_loads)
 	ck_assert_str_eq(prefix_str(config.lan.prefix6).s, "3d06:bad:b01::/60");
 	check_addr(config.lan.router6, "3d06:bad:b01:fe::2");
 	ck_assert_uint_eq(config.n_map4, 2);
-	check_addr(config.map4[1].public[1], "136.25.91.243");
+	check_addr(config.map4[1].publics[1].addr, "136.25.91.243");
 	ck_assert_ptr_eq(config_wan_by_interface(&config, "enwebpass0"), &config.wans[1]);
 	ck_assert_ptr_null(config_wan_by_interface(&config, "enmwanbr0"));
 }
@@ -133,9 +133,9 @@ START_TEST(the_installed_example_loads)
 
 	ck_assert_uint_eq(config.n_wans, 2);
 	ck_assert_uint_eq(config.n_map4, 5);
-	check_addr(config.map4[4].inside, "10.250.250.6");
-	check_addr(config.map4[4].public[0], "104.57.226.197");
-	check_addr(config.map4[4].public[1], "136.25.91.246");
+	check_addr(config.map4[4].inside.addr, "10.250.250.6");
+	check_addr(config.map4[4].publics[0].addr, "104.57.226.197");
+	check_addr(config.map4[4].publics[1].addr, "136.25.91.246");
 }
 END_TEST
 
@@ -166,9 +166,9 @@ START_TEST(three_wans_share_by_weight)
 	ck_assert_uint_eq(config.wans[0].health.interval_us, 5000000);
 
 	/* Both ways to wrap an entry. */
-	check_addr(config.map4[0].public[2], "203.0.113.226");
-	check_addr(config.map4[1].public[0], "192.0.2.11");
-	check_addr(config.map4[1].public[2], "203.0.113.227");
+	check_addr(config.map4[0].publics[2].addr, "203.0.113.226");
+	check_addr(config.map4[1].publics[0].addr, "192.0.2.11");
+	check_addr(config.map4[1].publics[2].addr, "203.0.113.227");
 }
 END_TEST
 
@@ -202,8 +202,8 @@ START_TEST(a_wan_overrides_health_whatever_the_order)
 	check_status(&fibre->health.targets[IPV4].v[4], 204, 204);
 	check_status(&fibre->health.targets[IPV4].v[5], 300, 399);
 
-	ck_assert_int_eq(config.map4[0].public[0].family, AF_UNSPEC);
-	check_addr(config.map4[0].public[2], "198.51.100.10");
+	ck_assert_int_eq(config.map4[0].publics[0].addr.family, AF_UNSPEC);
+	check_addr(config.map4[0].publics[2].addr, "198.51.100.10");
 }
 END_TEST
 

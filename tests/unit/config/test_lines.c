@@ -22,7 +22,7 @@ START_TEST(editors_may_leave_their_marks)
 
 	ck_assert_str_eq(config.wans[0].name, "a");
 	ck_assert_str_eq(config.wans[0].interface, "wo;x");
-	check_addr(config.map4[0].public[0], "192.0.2.1");
+	check_addr(config.map4[0].publics[0].addr, "192.0.2.1");
 }
 END_TEST
 
@@ -94,7 +94,7 @@ START_TEST(a_file_without_a_last_newline_is_read_whole)
 	_cleanup_(config_done) struct config config =
 		load_text(LAN ATT "[map4]\n10.250.250.2 =\n\tatt 192.0.2.1");
 
-	check_addr(config.map4[0].public[0], "192.0.2.1");
+	check_addr(config.map4[0].publics[0].addr, "192.0.2.1");
 }
 END_TEST
 

@@ -146,13 +146,36 @@ START_TEST(a_direct_network_ends_in_main_while_its_interface_is_missing)
 }
 END_TEST
 
+START_TEST(a_new_lease_is_followed_where_map4_names_it)
+{
+	static const char *const leases[] = { "136.25.91.245/29", "10.64.0.7/24" };
+	struct scene old, new;
+
+	scene_make(&old, "shared-publics");
+	scene_make(&new, "shared-publics");
+	for (size_t i = 0; i < ARRAY_SIZE(leases); i++) {
+		struct link_fact *link = &new.site.facts.wans[WEBPASS + i].link;
+
+		link->addresses[0] = a_prefix(leases[i]);
+		link->source[IPV4] = link->addresses[0].addr;
+	}
+	expect("new-leases", scene_plan(&old, &new));
+	scene_done(&new);
+	scene_done(&old);
+}
+END_TEST
+
 START_TEST(each_site_gets_its_plan)
 {
 	static const char *const sites[][2] = {
-		{ "tiers", "tiered-from-empty" },    { "masquerade", "masquerade-from-empty" },
-		{ "no-ipv6", "no-ipv6-from-empty" }, { "three-wans", "three-wans-from-empty" },
-		{ "on-link", "on-link-from-empty" }, { "inside4", "inside4-from-empty" },
+		{ "tiers", "tiered-from-empty" },
+		{ "masquerade", "masquerade-from-empty" },
+		{ "no-ipv6", "no-ipv6-from-empty" },
+		{ "three-wans", "three-wans-from-empty" },
+		{ "on-link", "on-link-from-empty" },
+		{ "inside4", "inside4-from-empty" },
 		{ "direct", "direct-from-empty" },
+		{ "shared-publics", "shared-publics-from-empty" },
 	};
 	struct scene site;
 
@@ -179,7 +202,8 @@ int main(void)
 	tcase_add_test(tcase, replaced_opnsense_is_followed_in_all_tables);
 	tcase_add_test(tcase, a_mapped_address_that_is_the_gateways_is_left_out);
 	tcase_add_test(tcase, a_site_without_hairpin_has_nothing_of_it);
-	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 7);
+	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 8);
 	tcase_add_test(tcase, a_direct_network_ends_in_main_while_its_interface_is_missing);
+	tcase_add_test(tcase, a_new_lease_is_followed_where_map4_names_it);
 	return run_case(tcase, "golden");
 }
