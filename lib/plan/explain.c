@@ -164,6 +164,8 @@ static void explain_flow(struct explaining *it)
 	if (!is_forwarded(destination)) {
 		explain_refuse(it, "%s is no address that a router forwards to",
 			       addr_str(destination).s);
+	} else if (explain_direct(it)) {
+		return;
 	} else if (addr_is_unspecified(source) || site_is_routers(site, source)) {
 		explain_own(it);
 	} else if (!is_forwarded(source)) {

@@ -41,5 +41,8 @@ bool explain_leads_inside(struct explaining *it);
 /* The rule of mwan.conf that the flow meets, and says so; NULL: none. */
 const struct rule_conf *explain_rule(struct explaining *it);
 
+/* The part of explain() for networks of [direct] sections; false: the flow is about none. */
+bool explain_direct(struct explaining *it);
+
 /* The part of explain() for flows with a source from inside. */
 void explain_from_inside(struct explaining *it);

@@ -60,6 +60,9 @@ def test_the_lan_and_the_vpn_reach_each_other_untranslated(vpn, family):
     with TcpFlow(vpn, inside, site.PEER[family], port) as flow:
         assert flow.echo("x") == "x"
     assert ping(vpn, inside)
+    said = lab.router.run("update-routes", "--explain", inside, site.FAR[family]).out
+    assert said.startswith("wan: none\nsource: none\nrule: none\nmark: 0\ntable: 254\n")
+    assert "is in [direct vpn]: it goes over wg0" in said
     assert vpn.seen_by_providers() == 0
     assert set(lab.shares(answers(flows := udp_flows(lab.client, 40, SERVERS[family])))) == {"att", "webpass"}
     close_all(flows)

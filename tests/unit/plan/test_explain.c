@@ -201,6 +201,22 @@ START_TEST(hosts_on_the_link_and_behind_opnsense_are_inside)
 }
 END_TEST
 
+START_TEST(networks_of_direct_sections_have_no_wan)
+{
+	explain_end();
+	scene_make(&scene, "direct");
+	expect(query_of("10.250.250.2", "10.89.1.1"), EXPLAIN_NO_WAN, "");
+	ck_assert(got.mark == 0 && got.table == 254);
+	expect_why("it goes over wg0");
+	expect(query_of("0.0.0.0", "10.89.1.1"), EXPLAIN_NO_WAN, "");
+	expect(query_of("10.89.1.1", "10.250.250.2"), EXPLAIN_NO_WAN, "");
+	expect(query_of("10.89.1.1", "1.1.1.1"), EXPLAIN_REFUSED, "");
+	scene.site.facts.directs[0].takes[IPV4] = false;
+	expect(query_of("10.250.250.2", "10.89.1.1"), EXPLAIN_REFUSED, "");
+	expect_why("wg0 is down: it is unreachable");
+}
+END_TEST
+
 /* ---- the router's own ---- */
 
 START_TEST(routers_own_packets_leave_by_the_wan_of_their_address)
@@ -236,6 +252,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_comes_in_while_the_inside_is_not_there);
 	tcase_add_test(tcase, forged_sources_come_in_nowhere);
 	tcase_add_test(tcase, hosts_on_the_link_and_behind_opnsense_are_inside);
+	tcase_add_test(tcase, networks_of_direct_sections_have_no_wan);
 	tcase_add_test(tcase, routers_own_packets_leave_by_the_wan_of_their_address);
 	return run_case(tcase, "explain");
 }
