@@ -36,7 +36,7 @@ table arp vpn {{
     counter seen {{ }}
     chain input {{
         type filter hook input priority filter; policy accept;
-        arp daddr ip {NETWORK[4]} counter name seen
+        arp operation request arp daddr ip {NETWORK[4]} counter name seen
     }}
 }}
 """
