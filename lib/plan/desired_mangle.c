@@ -84,7 +84,8 @@ static void draw_by_hash(const struct mangle_group *group, const char *condition
 
 /*
  * Sets the mark of a flow that has none, by a hash of what identifies it: when its first packets
- * race on two CPUs, both choose alike. A flow without ports draws by chance.
+ * race on two CPUs, both choose alike. Of a protocol without ports, the first four bytes behind the
+ * IP header are hashed, such as the SPI of ESP; a packet that has fewer draws by chance.
  */
 static void fill_choose(const struct mangle_group *group, FILE *f)
 {

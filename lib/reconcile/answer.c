@@ -158,6 +158,8 @@ static void print_flow(const struct answer *answer, const struct known_flow *flo
 		fprintf(f, " id %u", there->sport);
 	fprintf(f, ", on %s as %s, %s", wan ? wan->name : "no WAN",
 		addr_str(known_flow_outside(flow)).s, flow->answered ? "answered" : "not answered");
+	if (flow->zone)
+		fprintf(f, ", in zone %u", flow->zone);
 	if (flow->begin_ns)
 		fprintf(f, ", begun %s ago", age_str(flow->begin_ns / 1000000000, now).s);
 	fprintf(f, "; without a packet, it ends in %s\n", duration_str(flow->timeout_s).s);

@@ -56,6 +56,7 @@ static json_t *flow_json(const struct answer *answer, const struct known_flow *f
 	} else if (there->sport) {
 		json_object_set_new(json, "id", json_integer(there->sport));
 	}
+	json_object_set_new(json, "zone", json_integer(flow->zone));
 	json_object_set_new(json, "begin_s",
 			    flow->begin_ns ? json_integer((json_int_t)(flow->begin_ns / 1000000000))
 					   : json_null());

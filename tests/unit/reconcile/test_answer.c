@@ -127,6 +127,7 @@ START_TEST(of_many_flows_some_are_named)
 		add_flow(some_flow(4000 + i));
 	answer.flows.v[1].mark = 9;
 	answer.flows.v[1].answered = false;
+	answer.flows.v[2].zone = 1;
 	expect("flows");
 }
 END_TEST
