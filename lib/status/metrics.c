@@ -25,6 +25,11 @@ static long double read_eligible(const struct metrics_series *series, size_t i)
 	return series->family->eligible;
 }
 
+static long double read_degraded(const struct metrics_series *series, size_t i)
+{
+	return series->family->degraded;
+}
+
 static long double read_share(const struct metrics_series *series, size_t i)
 {
 	return series->family->share;
@@ -78,6 +83,8 @@ static const struct metrics_row {
 	  read_state, 20 },
 	{ "mwan_wan_eligible", "gauge", "1 if new flows may choose the WAN.", one, read_eligible,
 	  20 },
+	{ "mwan_wan_degraded", "gauge", "1 if IPv6 is masqueraded for want of a prefix.", one,
+	  read_degraded, 20 },
 	{ "mwan_wan_share_ratio", "gauge", "The WAN's part of new flows.", one, read_share, 4 },
 	{ "mwan_wan_loss_ratio", "gauge", "Lost probes over each target's latest.", one, read_loss,
 	  4 },

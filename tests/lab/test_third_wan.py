@@ -2,6 +2,7 @@
 """Monkeybrains, the original's third WAN: of a higher tier, metered, with a lease and perhaps a prefix."""
 
 import json
+import re
 
 import faults
 import wans
@@ -10,7 +11,7 @@ from traffic import UdpFlow, answers, close_all, udp_flows
 
 BETTER = ("att", "webpass")
 # The next cycle of itself comes after hours: what is seen before is a cycle that others have called for.
-RARELY = {"nat6_fallback": "masquerade", "metered": "yes", "interval": "60m", "timeout": "500ms"}
+RARELY = {"nat6_fallback": "masquerade", "metered": "yes", "interval": "60m", "timeout": "30s"}
 
 
 def third(**keys):
@@ -50,9 +51,10 @@ def test_it_carries_while_the_others_are_gone_degraded_until_it_has_a_prefix(wat
     daemon.wait(lambda: sources(lab) == {lease, slaac}, "masqueraded in both families")
     assert (address(lab, "ipv4"), address(lab, "ipv6")) == (lease, slaac)
     assert daemon.family("monkeybrains", "ipv6")["degraded"]
-    said = status(lab)
-    assert said.code == 4 and "monkeybrains IPv6: degraded: NAT66, no delegated prefix" in said.out
-    assert any("degraded" in line and "IPv6" in line for line in said.out.splitlines()), said.out
+    # A cycle that fails on a busy machine says more, for a moment.
+    daemon.wait(lambda: "monkeybrains IPv6: degraded: NAT66, no delegated prefix" in status(lab).out
+                and re.search(r"^ +IPv6 +degraded ", status(lab).out, re.M), "--status says so")
+    assert status(lab).code == 4
     with UdpFlow(lab.client, SERVERS6[0]) as flow:
         assert flow.ask().source == slaac
         for name in BETTER:
@@ -103,10 +105,10 @@ def test_a_metered_wan_is_probed_less_often_while_a_better_tier_carries(watch):
         return 0 < metered <= att / 4
 
     daemon.wait(rests, "it rests")
-    found = daemon.family("monkeybrains", "ipv4")
-    assert found["interval_ms"] == 12 * daemon.family("att", "ipv4")["interval_ms"]
-    assert (found["state"], found["eligible"]) == ("up", True)
-    assert status(lab).out.startswith("monkeybrains IPv6: degraded") and "hangs" not in status(lab).out
+    daemon.wait(lambda: daemon.family("monkeybrains", "ipv4")["interval_ms"] == 12 * daemon.family("att", "ipv4")["interval_ms"],
+                "it says so")
+    daemon.wait_states()
+    assert "daemon: " not in status(lab).out, "nothing is out of date"
     # What it rests for is its own, too: it is down as soon as that is sure.
     lab.isp("monkeybrains").fault(faults.EVERYTHING)
     daemon.wait_states(monkeybrains4="down", monkeybrains6="down")
@@ -116,15 +118,15 @@ def test_a_metered_wan_is_probed_at_once_when_it_is_or_may_be_needed(watch):
     """In one family, when all others begin to fail; in both, when they have lost their links."""
     lab, daemon = watch([*wans.original(), wans.monkeybrains(keys=RARELY)], {"failure_threshold": 1000})
     isp = lab.isp("monkeybrains")
-    isp.count_echo()
-    daemon.wait(lambda: daemon.family("monkeybrains", "ipv4")["interval_ms"] == 12 * 3600000, "it rests")
-    lab.isp("att").fault(faults.NO_IPV6)
-    daemon.wait(lambda: daemon.family("att", "ipv6")["failures"] >= 3, "att fails")
-    assert isp.echo() == {}
-    lab.isp("webpass").fault(faults.NO_IPV6)
-    daemon.wait(lambda: isp.echo() != {}, "it is probed")
-    assert all(":" in target for _, target in isp.echo())
+    for name in BETTER:
+        daemon.wait(lambda: {daemon.family("monkeybrains", key)["interval_ms"] for key in ("ipv4", "ipv6")} == {12 * 3600000},
+                    "it rests")
+        isp.count_echo()
+        lab.isp(name).fault(faults.NO_IPV6)
+        daemon.wait(lambda n=name: daemon.family(n, "ipv6")["failures"] > 0, f"{name} fails")
+    daemon.wait(lambda: any(":" in target for _, target in isp.echo()), "it is probed")
     assert daemon.are(), daemon.log()
+    isp.count_echo()
     for name in BETTER:
         lab.cut(name)
     daemon.wait(lambda: any("." in target for _, target in isp.echo()), "it is probed in IPv4, too")

@@ -103,6 +103,25 @@ START_TEST(with_a_prefix_it_is_its_edge)
 }
 END_TEST
 
+/* What a name in the DNS has. */
+START_TEST(services_are_reached_at_what_the_firewall_is_mapped_to)
+{
+	struct scene scene;
+	struct config *config = &scene.config;
+
+	scene_make(&scene, "contract");
+	config->map4[0].publics[ATT].addr = an_addr("104.57.226.197");
+	ck_assert_str_eq(addr_str(public_of(&scene.site, ATT, IPV4)).s, "104.57.226.197");
+	ck_assert_str_eq(addr_str(public_of(&scene.site, ATT, IPV6)).s, "2600:1700:2f71:c80::1");
+	/* No firewall: what the router has itself. */
+	config->lan.router4 = (struct addr){};
+	ck_assert_str_eq(addr_str(public_of(&scene.site, ATT, IPV4)).s, "104.57.226.193");
+	scene_bare(&scene, ATT);
+	ck_assert_int_eq(public_of(&scene.site, ATT, IPV4).family, 0);
+	scene_done(&scene);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("source");
@@ -112,5 +131,6 @@ int main(void)
 	tcase_add_test(tcase, then_the_lease_then_what_is_beside_the_gateway);
 	tcase_add_test(tcase, of_ipv6_the_most_reachable);
 	tcase_add_test(tcase, with_a_prefix_it_is_its_edge);
+	tcase_add_test(tcase, services_are_reached_at_what_the_firewall_is_mapped_to);
 	return run_case(tcase, "source");
 }

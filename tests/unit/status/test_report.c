@@ -26,6 +26,7 @@ START_TEST(what_is_written_comes_back)
 
 	make_rich();
 	report.lan.router4 = PRESENCE_MISSED;
+	report.wans[1].family[IPV6].degraded = true;
 	report.time_us += 123000;
 	report.trouble = strdup("the base ruleset is not loaded");
 	ck_assert_int_eq(report_add_trouble(&report, "LAN", "no carrier", "check the cable"), 0);
@@ -61,6 +62,9 @@ START_TEST(what_is_written_comes_back)
 			ck_assert_uint_eq(a->hold.times, b->hold.times);
 			ck_assert_int_eq(a->hold.lost, b->hold.lost);
 			ck_assert_int_eq(addr_cmp(a->gateway, b->gateway), 0);
+			ck_assert_int_eq(addr_cmp(a->address, b->address), 0);
+			ck_assert(a->degraded == b->degraded);
+			ck_assert_uint_eq(a->interval_us, b->interval_us);
 			ck_assert_int_eq(prefix_cmp(a->prefix, b->prefix), 0);
 			for (size_t k = 0; k < a->n_targets; k++) {
 				ck_assert_uint_eq(a->targets[k].window.n, b->targets[k].window.n);
