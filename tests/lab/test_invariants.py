@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-What always holds, with traffic: I1 to I4 (I5 to I7 are in test_hitless.py). That
-nothing leaks (I1) is checked at the end of every other lab test too.
+What always holds, with traffic: I1 to I4, on the site that has everything at once (I5 to I7, on a plainer one, are in
+test_hitless.py). That nothing leaks (I1) is checked at the end of every other lab test too.
 """
 
 import os
@@ -10,12 +10,33 @@ import threading
 import pytest
 
 import rtnl
+import wans
+from everything import BACKUP, INSIDE4, Everything
 from icmp import ping
 from lab import CLIENT4, CLIENT6, FORWARDED, SERVERS4, SERVERS6, STRANGER4, STRANGER6
 from traffic import PORT, Load, TcpFlow, UdpFlow, answers, close_all, udp_flows, wait_until
 
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
+
+
+@pytest.fixture
+def bare(make_lab):
+    """Everything at once, as after boot."""
+    return make_lab(kind=Everything)
+
+
+@pytest.fixture
+def lab(bare):
+    """The same, up. What stands by is asked for nothing."""
+    return bare.up()
+
+
+def reached(wan, family):
+    """Where a host inside is reached over the WAN; None: nowhere."""
+    if family == 6:
+        return wan.host(CLIENT6) if wan.gateway6 else None
+    return wan.public4[1] if wan.public4 else wan.sources4()[0] if wan.name == "dsl" else None
 
 
 # I1: no packet leaves a WAN with a source that is not that WAN's
@@ -165,8 +186,7 @@ def test_i2_tcp_connections_survive_a_verdict_and_its_end(lab, family):
 @FAMILIES
 def test_i3_inbound_flows_are_answered_where_they_came_in(lab, family):
     """A connected socket takes answers from nobody but the address it knocked at."""
-    for wan in lab.wans:
-        target = wan.public4[1] if family == 4 else wan.host(CLIENT6)
+    for target in filter(None, (reached(wan, family) for wan in lab.wans)):
         stranger = STRANGER4 if family == 4 else STRANGER6
         for _ in range(20):
             with UdpFlow(lab.internet, target, stranger) as flow:
@@ -188,7 +208,7 @@ def test_i3_inbound_flows_stay_when_their_wan_is_declared_down(lab):
 
 def test_i3_the_router_answers_pings_to_its_own_addresses_on_their_wan(lab):
     for wan in lab.wans:
-        assert ping(lab.internet, wan.address6, STRANGER6)
+        assert wan.gateway6 is None or ping(lab.internet, wan.address6, STRANGER6)
 
 
 # I4: an ineligible WAN gets no new flows of that family, and the other family does not care
@@ -216,9 +236,9 @@ def test_i4_a_wan_without_gateway_is_avoided_in_that_family_only(lab, family):
     assert set(shares(lab, 10 - family)) == {"att", "webpass"}
 
 
-def test_i4_a_wan_without_prefix_is_avoided_in_ipv6_only(make_lab):
-    lab = make_lab()
-    lab.wan("att").prefix_key = "auto"
+def test_i4_a_wan_without_prefix_is_avoided_in_ipv6_only(bare):
+    lab = bare
+    lab.wan("att").keys["prefix6"] = "auto"
     lab.configure()
     lab.up()
     assert shares(lab, 6) == {"webpass": 100}
@@ -243,3 +263,75 @@ def test_i4_the_routers_own_traffic_avoids_it_too(lab):
         for family in (4, 6):
             with UdpFlow(lab.router, SERVERS[family][0]) as flow:
                 assert lab.wan_of(flow.ask().source).name == up
+
+
+def test_each_part_works_beside_the_others(lab):
+    """Or what the tests above rely on is not there."""
+    att, webpass, dsl, _ = lab.wans
+    lab.opnsense.ip(f"route add {INSIDE4} via {CLIENT4} dev lan1\n")
+    lab.opnsense.nft(f"insert rule ip nat postrouting ip saddr {INSIDE4} accept")
+    lab.client.ip(f"route add local {INSIDE4} dev lo\n")
+    for target, ports, rule, names in (
+            (SERVERS4[0], ("4000", "5060"), "voice", "att"), (SERVERS6[0], ("4000", "10500"), "voice", "att"),
+            (STRANGER4, ("4000", "7"), "backup", "webpass"), (SERVERS4[0], ("500", "500"), "ike", "att webpass"),
+            (SERVERS4[0], ("4000", "7"), "none", "att webpass")):
+        source = wans.INSIDE4[0] if "." in target else CLIENT6
+        told = lab.router.run("update-routes", "--explain", source, target, "udp", *ports).out.splitlines()
+        assert f"rule: {rule}" in told and told[0] in [f"wan: {name}" for name in names.split()], told
+    flows = udp_flows(lab.client, 20, [STRANGER4])  # the rule `backup`
+    assert lab.shares(answers(flows)) == {"webpass": 20}
+    close_all(flows)
+    flows = udp_flows(lab.client, 40, SERVERS4, [f"10.20.3.{number}" for number in range(1, 41)])
+    assert {one.source for one in answers(flows)} == {att.public4[4], webpass.public4[4]}
+    close_all(flows)
+    with UdpFlow(lab.client, SERVERS4[0], "10.20.7.7") as flow:  # the rule `television`
+        assert flow.ask().source == webpass.public4[4]
+    with UdpFlow(lab.client2, att.public4[0], port=FORWARDED) as flow:  # from inside, to a service inside
+        assert flow.ask().server == "client"
+    with UdpFlow(lab.internet, dsl.sources4()[0], STRANGER4) as flow:  # a lease of [map4]
+        assert flow.ask().local == wans.INSIDE4[1]
+    with pytest.raises(OSError):  # [direct] without its interface
+        TcpFlow(lab.client, "10.89.0.1").close()
+    for name in ("att", "webpass"):
+        lab.cut(name)
+    lab.router.run("update-routes")
+    for family in (4, 6):
+        assert shares(lab, family, 40) == {"dsl": 40}
+    lab.hang_up("dsl")
+    lab.router.run("update-routes")
+    assert shares(lab, 4, 40) == {"lte": 40}
+
+
+# I5 to I7, with everything
+
+def test_i5_to_i7_reloads_and_runs_change_nothing_and_cost_nothing(lab):
+    """Also where each kind of rule, map and set has something in it."""
+    before = lab.router.snapshot()
+    flows = udp_flows(lab.client, 60, SERVERS4 + SERVERS6)
+    assert all(answers(flows))
+    with Load(flows, rounds_per_second=50) as load:
+        for _ in range(3):
+            lab.router.load_base()
+            lab.router.update()
+        lab.router.wait_quiet()
+        with lab.router.monitor() as monitor:
+            lab.router.update()
+            assert monitor.events() == {}
+        lab.router.write("/etc/mwan/backup.txt", "192.0.2.0/24\n")
+        lab.router.run("update-routes")
+        lab.router.write("/etc/mwan/backup.txt", BACKUP)
+        lab.router.run("update-routes")
+        lab.hang_up("lte")
+        lab.router.run("update-routes")
+        lab.dial("lte", "100.70.9.9/32", "wwan5")
+        lab.dial("lte", lab.wan("lte").address4, "wwan0")
+        lab.router.update()
+    close_all(flows)
+    assert not load.lost and not load.moved
+    lab.router.run("ip", "rule", "del", "pref", "101")
+    lab.router.run("ip", "route", "flush", "table", "200")
+    lab.router.nft("flush ruleset")
+    lab.router.update()
+    assert lab.router.snapshot() != [] and lab.router.run("update-npt", "--check").code == 0
+    assert [line for line in before if "wwan" not in line and "100.70." not in line] == [
+        line for line in lab.router.snapshot() if "wwan" not in line and "100.70." not in line]
