@@ -292,5 +292,5 @@ int config_check(struct config_source *source)
 
 	for (size_t i = 0; i < ARRAY_SIZE(section_kinds) && r == 0; i++)
 		r = section_kinds[i]->check ? section_kinds[i]->check(source) : 0;
-	return r;
+	return r < 0 ? r : check_modems(source);
 }

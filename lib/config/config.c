@@ -71,9 +71,18 @@ bool wan_masquerades4(const struct wan_conf *wan)
 	return wan->masquerade4 && wan->gateway_mode[IPV4] != GATEWAY_NONE;
 }
 
+bool wan_has_modem(const struct wan_conf *wan, enum family family)
+{
+	for (size_t i = 0; i < wan->modem.n; i++)
+		if (wan->modem.v[i].addr.family == family_af(family))
+			return true;
+	return false;
+}
+
 bool wan_may_masquerade(const struct wan_conf *wan, enum family family)
 {
-	return family == IPV4 ? wan_masquerades4(wan) : wan->masquerade6 || wan->fallback6;
+	return wan_has_modem(wan, family) ||
+	       (family == IPV4 ? wan_masquerades4(wan) : wan->masquerade6 || wan->fallback6);
 }
 
 bool config_any_wan(const struct config *config, bool (*is)(const struct wan_conf *))
@@ -93,13 +102,29 @@ size_t config_find_wan(const struct config *config, const char *name)
 	return i;
 }
 
-bool config_is_direct(const struct config *config, struct addr addr)
+static bool list_has(const struct prefix_list *list, struct addr addr)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (prefix_contains(list->v[i], addr))
+			return true;
+	return false;
+}
+
+const struct direct_conf *config_direct_of(const struct config *config, struct addr addr)
 {
 	for (size_t i = 0; i < config->n_directs; i++)
-		for (size_t n = 0; n < config->directs[i].networks.n; n++)
-			if (prefix_contains(config->directs[i].networks.v[n], addr))
-				return true;
-	return false;
+		if (list_has(&config->directs[i].networks, addr))
+			return &config->directs[i];
+	return NULL;
+}
+
+size_t config_modem_of(const struct config *config, struct addr addr)
+{
+	size_t i = 0;
+
+	while (i < config->n_wans && !list_has(&config->wans[i].modem, addr))
+		i++;
+	return i;
 }
 
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface)

@@ -81,6 +81,7 @@ struct wan_conf {
 	bool flush_failback;	   /* failback_flows = flush, not keep */
 	uint64_t recovery_hold_us; /* 0: no hold */
 	bool metered;		   /* probed less often while a better tier carries */
+	struct prefix_list modem;  /* addresses that only this link reaches; no two of a site */
 	struct health_conf health;
 };
 
@@ -201,15 +202,19 @@ unsigned config_longest6(const struct config *config, size_t wan);
 /* True when the WAN carries IPv4 and translates it by [map4], or by masquerading. */
 bool wan_maps4(const struct wan_conf *wan);
 bool wan_masquerades4(const struct wan_conf *wan);
-/* True when flows of the family may be masqueraded on the WAN. */
+/* True when flows of the family may be masqueraded on the WAN, if only those to its modem. */
 bool wan_may_masquerade(const struct wan_conf *wan, enum family family);
+/* True when it has a modem with an address of the family. */
+bool wan_has_modem(const struct wan_conf *wan, enum family family);
 /* True when at least one WAN is so. */
 bool config_any_wan(const struct config *config, bool (*is)(const struct wan_conf *));
 
 /* The WAN of that name, by its index; n_wans: there is none. */
 size_t config_find_wan(const struct config *config, const char *name);
-/* True when the address is in a network of a [direct] section. */
-bool config_is_direct(const struct config *config, struct addr addr);
+/* The [direct] section with a network that has the address, or NULL. */
+const struct direct_conf *config_direct_of(const struct config *config, struct addr addr);
+/* The WAN whose modem has the address, by its index; n_wans: none. */
+size_t config_modem_of(const struct config *config, struct addr addr);
 
 /* The WAN whose link has that name, now or in the file, or NULL. */
 const struct wan_conf *config_wan_by_interface(const struct config *config, const char *interface);

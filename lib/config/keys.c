@@ -151,6 +151,8 @@ static const struct key wan_keys[] = {
 	  "a duration from 0 to 24h, with its unit (ms, s, m or h)", 0, 86400000 },
 	{ "metered", set_switch, WAN(metered), "no",
 	  "yes or no", WORDS("no", "yes") },
+	{ "modem", set_hosts, WAN(modem), "",
+	  "an address that a modem can have, e.g. 192.168.100.1" },
 };
 
 static const struct key notify_keys[] = {
@@ -174,6 +176,11 @@ static void done_lan(void *base)
 	free(((struct config *)base)->lan.inside4.v);
 }
 
+static void done_wan(void *base)
+{
+	free(((struct wan_conf *)base)->modem.v);
+}
+
 static void done_notify(void *base)
 {
 	free(((struct config *)base)->notify_command);
@@ -192,7 +199,7 @@ const struct section_kind section_wan = {
 	.name = "wan", KEYS(wan_keys), .example = "att", .required = true,
 	.max = 254, /* as many as there are marks */
 	ARRAY(wans, n_wans), .inherits = &section_health, .inherits_offset = WAN(health),
-	.check = check_wans,
+	.check = check_wans, .done = done_wan,
 };
 const struct section_kind section_notify = {
 	.name = "notify", KEYS(notify_keys), .done = done_notify,

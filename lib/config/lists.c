@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Lists of networks of both families: `networks = 10.89.0.0/16, fd00:89::/48`.
+// Lists of networks and addresses of both families: `networks = 10.89.0.0/16, fd00:89::/48`.
 // An address without a length is a network of its own.
 
 #include "base/parse.h"
@@ -31,6 +31,23 @@ int set_prefixes(const struct key *key, char *text, void *base, struct fault *wh
 		if (r < 0)
 			return r;
 		if (APPEND(list->v, list->n, prefix) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int set_hosts(const struct key *key, char *text, void *base, struct fault *why)
+{
+	struct prefix_list *list = (void *)((char *)base + key->offset);
+
+	for (char *item; (item = parse_item(&text, ", \t\n"));) {
+		struct addr addr;
+
+		if (addr_parse(item, AF_UNSPEC, &addr) < 0 || !addr_is_host(addr) ||
+		    addr_is_linklocal(addr))
+			return fault_set(why, -EINVAL, "%s is not %s", quote(item).s,
+					 key->expected);
+		if (APPEND(list->v, list->n, prefix_host(addr)) < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -169,7 +169,7 @@ key_setter set_count, set_table, set_switch, set_word, set_duration, set_loss, s
 	set_host, set_router4, set_linklocal, set_network, set_networks, set_wan_prefix,
 	set_gateway, set_command;
 /* In lists.c. */
-key_setter set_prefixes;
+key_setter set_prefixes, set_hosts;
 /* In targets.c. */
 key_setter set_targets;
 
@@ -190,3 +190,5 @@ int check_hidden_rules(const struct config_source *source, const struct ranges i
 int check_lan(struct config_source *source);
 int check_wans(struct config_source *source);
 int config_check(struct config_source *source);
+/* In modem.c: all modems, when everything else has been checked. */
+int check_modems(struct config_source *source);

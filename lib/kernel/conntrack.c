@@ -103,7 +103,7 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 		return false;
 	if (mark == 0)
 		return is_inside(site, there.source) && !is_turned(site, there, back) &&
-		       !config_is_direct(site->config, there.destination);
+		       !config_direct_of(site->config, there.destination);
 	if (is_inside(site, there.source) && hairpins_find(&site->hairpins, there.destination))
 		return true;
 	for (size_t i = 0; i < site->config->n_wans; i++)

@@ -9,6 +9,7 @@
 #include "plan/groups.h"
 #include "plan/hairpin_rules.h"
 #include "plan/masqueraded.h"
+#include "plan/modems.h"
 #include "plan/rules.h"
 
 /* A group of flows that choose among themselves, while it is written. */
@@ -165,6 +166,8 @@ int desired_mangle(const struct site *site, FILE *f)
 	forged_declare(f);
 	hairpins_declare(config, f);
 	masqueraded_declare(config, f);
+	/* nft sends the elements of a new map along with the map: their chains have to be there. */
+	modems_declare(config, f);
 	directs_declare(config, f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
@@ -173,7 +176,8 @@ int desired_mangle(const struct site *site, FILE *f)
 
 	each_selection(site, fill_share, f);
 	each_selection(site, fill_choose, f);
-	directs_write_elements(config, f);
+	modems_write_chains(config, f);
+	directs_write_elements(site, f);
 	forged_write(site, f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		fill_from_wan(site, i, f);

@@ -7,6 +7,7 @@
 #include "model/conflict.h"
 #include "model/source.h"
 #include "plan/hairpin_rules.h"
+#include "plan/modems.h"
 
 /* A WAN that masquerades leads the host in that has its lease; outbound, masquerade does. */
 static void fill_map4(const struct site *site, bool outbound, FILE *f)
@@ -108,6 +109,7 @@ int desired_nat(const struct site *site, FILE *f)
 	}
 
 	fputs("# chain ip nat postrouting\n", f);
+	modems_write_nat(site, IPV4, f);
 	if (map)
 		fputs("add rule ip nat postrouting snat to oifname . ip saddr map @outbound\n", f);
 	fill_prefixes4(site, f);
@@ -119,6 +121,7 @@ int desired_nat(const struct site *site, FILE *f)
 				config->wans[w].interface, prefix_str(config_inside4(config, i)).s,
 				masquerade(site, w, IPV4).s);
 	}
+	modems_write_rest(site, f);
 	hairpins_write_postrouting(config, IPV4, f);
 	return 0;
 }
@@ -190,6 +193,7 @@ int desired_nat6(const struct site *site, FILE *f)
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		fill_dnpt(site, i, f);
 	fputs("# chain ip6 nat postrouting\n", f);
+	modems_write_nat(site, IPV6, f);
 	for (size_t i = 0; i < site->config->n_wans; i++)
 		fill_snpt(site, i, f);
 	hairpins_write_postrouting(site->config, IPV6, f);

@@ -7,6 +7,7 @@
 #include "model/conflict.h"
 #include "model/source.h"
 #include "plan/directs.h"
+#include "plan/modems.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -286,6 +287,8 @@ int desired_net(const struct site *site, struct object_set *ret)
 		add_main_default(&b, site_selection(site, family)->best, family);
 	if (b.r == 0)
 		b.r = directs_net(site, &b.set);
+	if (b.r == 0)
+		b.r = modems_net(site, &b.set);
 
 	if (b.r < 0)
 		object_set_done(&b.set);

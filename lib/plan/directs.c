@@ -4,6 +4,9 @@
 
 #include "plan/directs.h"
 
+#include "plan/ends.h"
+#include "plan/modems.h"
+
 #include <linux/rtnetlink.h>
 
 typedef void (*direct_writer)(const struct config *config, const struct direct_conf *direct,
@@ -23,6 +26,8 @@ static void each_network(const struct config *config, enum family family, direct
 
 static bool has_family(const struct config *config, enum family family)
 {
+	if (modems_have(config, family))
+		return true;
 	for (size_t i = 0; i < config->n_directs; i++)
 		for (size_t n = 0; n < config->directs[i].networks.n; n++)
 			if (config->directs[i].networks.v[n].addr.family == family_af(family))
@@ -60,25 +65,10 @@ static struct object own_route(const struct direct_fact *fact, const struct dire
 static int add_network(const struct direct_fact *fact, const struct direct_route *theirs,
 		       struct prefix network, struct object_set *set)
 {
-	int family = network.addr.family;
-	bool needs_route = fact->takes[family == AF_INET ? IPV4 : IPV6] &&
-			   (!theirs->found || theirs->len < network.len);
-	int r = object_set_add(set, (struct object){ .kind = OBJECT_RULE,
-						     .family = family,
-						     .pref = PREF_DIRECT,
-						     .prefix = network,
-						     .to = true,
-						     .table = RT_TABLE_MAIN });
+	bool takes = fact->takes[network.addr.family == AF_INET ? IPV4 : IPV6];
+	int r = end_add(network, set);
 
-	/* Without the interface, main's default would lead out of a WAN. */
-	if (r == 0)
-		r = object_set_add(set, (struct object){ .kind = OBJECT_ROUTE,
-							 .family = family,
-							 .type = RTN_UNREACHABLE,
-							 .table = RT_TABLE_MAIN,
-							 .prefix = network,
-							 .metric = METRIC_LAST });
-	if (r == 0 && needs_route)
+	if (r == 0 && takes && (!theirs->found || theirs->len < network.len))
 		r = object_set_add(set, own_route(fact, theirs, network));
 	return r;
 }
@@ -116,12 +106,15 @@ static void write_element(const struct config *config, const struct direct_conf 
 		network.addr.family == AF_INET ? '4' : '6', prefix_str(network).s);
 }
 
-void directs_write_elements(const struct config *config, FILE *f)
+void directs_write_elements(const struct site *site, FILE *f)
 {
+	const struct config *config = site->config;
+
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		if (has_family(config, family)) {
 			fprintf(f, "# map inet mangle direct%c\n", family_digit(family));
 			each_network(config, family, write_element, f);
+			modems_write_elements(site, family, f);
 		}
 }
 
@@ -175,4 +168,5 @@ void directs_write_filter(const struct config *config, FILE *f)
 		fputs("add rule inet filter direct_own udp sport 68 udp dport 67 return\n", f);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		each_network(config, family, write_own, f);
+	modems_write_own(config, f);
 }

@@ -10,15 +10,13 @@
 
 #include <stdio.h>
 
-/* Of the rules to these networks: ahead of the rules by source, behind those by mark. */
-#define PREF_DIRECT 999
-
 /* Rules and routes, for the router's own packets and all others without a mark. 0 or -ENOMEM. */
 int directs_net(const struct site *site, struct object_set *set);
 
-/* The maps inet mangle direct4 and direct6: new flows from inside to these get no mark. */
+/* The maps inet mangle direct4 and direct6: new flows from inside to these get no mark, and those
+ * to a modem that of its WAN. */
 void directs_declare(const struct config *config, FILE *f);
-void directs_write_elements(const struct config *config, FILE *f);
+void directs_write_elements(const struct site *site, FILE *f);
 /* The rules that look new flows up, in the chain of those from inside. */
 void directs_write_lookup(const struct config *config, const char *rule, FILE *f);
 

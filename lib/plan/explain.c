@@ -120,9 +120,13 @@ static void explain_own(struct explaining *it)
 	const struct site *site = it->site;
 	struct addr source = it->query->flow.source, destination = it->query->flow.destination;
 	const struct wan_conf *best = site_selection(site, it->family)->best;
-	size_t owner;
+	size_t owner, modems = config_modem_of(site->config, destination);
 
-	if (site_is_inside(site, destination)) {
+	if (modems < site->config->n_wans) {
+		explain_own_by(it, modems, RT_TABLE_MAIN);
+		explain_say(it, "%s is the modem of %s: only this WAN reaches it",
+			    addr_str(destination).s, site->config->wans[modems].name);
+	} else if (site_is_inside(site, destination)) {
 		it->ret->kind = EXPLAIN_NO_WAN;
 		explain_say(it, "the router reaches the inside over %s",
 			    site->config->lan.interface);

@@ -6,19 +6,6 @@
 
 #include <linux/rtnetlink.h>
 
-/* The section that has the address in a network; NULL: none. */
-static const struct direct_conf *find_direct(const struct site *site, struct addr addr)
-{
-	for (size_t i = 0; i < site->config->n_directs; i++) {
-		const struct direct_conf *direct = &site->config->directs[i];
-
-		for (size_t n = 0; n < direct->networks.n; n++)
-			if (prefix_contains(direct->networks.v[n], addr))
-				return direct;
-	}
-	return NULL;
-}
-
 static void explain_to(struct explaining *it, const struct direct_conf *direct)
 {
 	const struct direct_fact *fact =
@@ -40,8 +27,9 @@ static void explain_to(struct explaining *it, const struct direct_conf *direct)
 
 bool explain_direct(struct explaining *it)
 {
-	const struct direct_conf *to = find_direct(it->site, it->query->flow.destination);
-	const struct direct_conf *from = find_direct(it->site, it->query->flow.source);
+	const struct direct_conf *to =
+		config_direct_of(it->site->config, it->query->flow.destination);
+	const struct direct_conf *from = config_direct_of(it->site->config, it->query->flow.source);
 
 	if (to) {
 		explain_to(it, to);

@@ -7,6 +7,7 @@
 #include "model/condition.h"
 #include "model/source.h"
 #include "plan/hairpin.h"
+#include "plan/modems.h"
 
 #include <string.h>
 
@@ -227,12 +228,38 @@ static void explain_turned(struct explaining *it, const struct hairpin *hairpin)
 			    site->config->wans[hairpin->wan].name);
 }
 
+/* To a modem, over its own WAN in whatever state that is; false: it is none. */
+static bool explain_modem(struct explaining *it)
+{
+	const struct config *config = it->site->config;
+	struct addr modem = it->query->flow.destination, source;
+	size_t wan = config_modem_of(config, modem);
+
+	if (wan == config->n_wans)
+		return false;
+	if (!modem_is_usable(it->site, wan, modem)) {
+		explain_refuse(it, "%s is the modem of %s, which has no address to ask it from",
+			       addr_str(modem).s, config->wans[wan].name);
+		return true;
+	}
+	source = modem_neighbour(it->site, wan, modem);
+	if (!source.family)
+		source = source_outside(it->site, wan, it->query->flow.source);
+	it->ret->kind = EXPLAIN_OUT;
+	explain_add_way(it, wan, SLOTS, source);
+	explain_say(it, "%s is the modem of %s: only this WAN reaches it, in whatever state it is",
+		    addr_str(modem).s, config->wans[wan].name);
+	return true;
+}
+
 void explain_from_inside(struct explaining *it)
 {
 	struct addr source = it->query->flow.source, destination = it->query->flow.destination;
 	const struct selection *selection;
 	const struct hairpin *hairpin = hairpins_find(&it->site->hairpins, destination);
 
+	if (explain_modem(it))
+		return;
 	if (hairpin) {
 		explain_turned(it, hairpin);
 		return;

@@ -5,6 +5,7 @@
 #include "plan/masqueraded.h"
 
 #include "model/source.h"
+#include "plan/modems.h"
 
 void shared_addresses_write(const struct site *site, const char *rule, FILE *f)
 {
@@ -99,6 +100,7 @@ void masqueraded_write(const struct site *site, FILE *f)
 	fputs("# chain inet mangle masqueraded\n"
 	      "add rule inet mangle masqueraded ct status confirmed accept\n",
 	      f);
+	modems_write_masqueraded(site, f);
 	each_masquerade(site, fill_other_address, f);
 	shared_addresses_write(site, "add rule inet mangle masqueraded", f);
 	each_masquerade(site, fill_lost_address, f);

@@ -18,16 +18,18 @@ PEER = {4: "10.89.0.2", 6: "fd00:89::2"}
 FAR = {4: "10.89.7.7", 6: "fd00:89:0:7::7"}  # not in the subnet of wg0's own address
 DIRECT = {"vpn": {"interface": INTERFACE, "networks": f"{NETWORK[4]}, {NETWORK[6]}"}}
 
-# What arrives at a provider for the networks, before anything else sees it.
-COUNT = f"""
+
+def count(isp, networks):
+    """Counts what arrives at a provider for the networks {family: network}, before anything else sees it, and ARP."""
+    isp.nft(f"""
 table inet vpn
 delete table inet vpn
 table inet vpn {{
     counter seen {{ }}
     chain ingress {{
         type filter hook prerouting priority raw - 1; policy accept;
-        iifname "mwan" ip daddr {NETWORK[4]} counter name seen
-        iifname "mwan" ip6 daddr {NETWORK[6]} counter name seen
+        iifname "mwan" ip daddr {networks[4]} counter name seen
+        iifname "mwan" ip6 daddr {networks[6]} counter name seen
     }}
 }}
 table arp vpn
@@ -36,10 +38,16 @@ table arp vpn {{
     counter seen {{ }}
     chain input {{
         type filter hook input priority filter; policy accept;
-        arp operation request arp daddr ip {NETWORK[4]} counter name seen
+        arp operation request arp daddr ip {networks[4]} counter name seen
     }}
 }}
-"""
+""")
+
+
+def counted(isp):
+    """How many packets and ARP requests these were since count()."""
+    return sum(item["counter"]["packets"] for table in ("inet", "arp")
+               for item in json.loads(isp.command(["nft", "-j", "list", "counters", "table", table, "vpn"]))["nftables"][1:])
 
 
 class Vpn(Namespace):
@@ -50,7 +58,7 @@ class Vpn(Namespace):
         self.lab = lab
         self.sysctls({"net/ipv6/conf/all/accept_dad": 0, "net/ipv6/conf/default/accept_dad": 0})
         for isp in lab.isps:
-            isp.nft(COUNT)
+            count(isp, NETWORK)
         self.servers = Servers()
         self.servers.add(self, PORT)
         self.servers.start()
@@ -72,8 +80,7 @@ class Vpn(Namespace):
 
     def seen_by_providers(self):
         """How many packets, and ARP requests, for its networks have come to a provider."""
-        return sum(item["counter"]["packets"] for isp in self.lab.isps for table in ("inet", "arp")
-                   for item in json.loads(isp.command(["nft", "-j", "list", "counters", "table", table, "vpn"]))["nftables"][1:])
+        return sum(map(counted, self.lab.isps))
 
     def close(self):
         if self.servers:

@@ -122,8 +122,11 @@ START_TEST(direct_sections_have_networks_of_both_families)
 	ck_assert_uint_eq(vpn->networks.n, 3);
 	ck_assert_str_eq(prefix_str(vpn->networks.v[1]).s, "fd00:89::/48");
 	ck_assert_str_eq(prefix_str(vpn->networks.v[2]).s, "192.168.7.7/32");
-	ck_assert(config_is_direct(&config, vpn->networks.v[2].addr));
-	ck_assert(!config_is_direct(&config, config.lan.router4));
+	ck_assert_ptr_eq(config_direct_of(&config, vpn->networks.v[2].addr), vpn);
+	ck_assert_ptr_null(config_direct_of(&config, config.lan.router4));
+	ck_assert_uint_eq(config.wans[0].modem.n, 2);
+	ck_assert_uint_eq(config_modem_of(&config, config.wans[0].modem.v[1].addr), 0);
+	ck_assert_uint_eq(config_modem_of(&config, config.lan.router4), 2);
 }
 END_TEST
 
