@@ -132,7 +132,8 @@ static void follow_prefixes(struct daemon *d, const struct site *before)
 	for (size_t i = 0; npt->delegated && i < d->config->n_wans; i++) {
 		if (before->npt.delegated)
 			follow_prefix(d, i, &before->npt);
-		if (npt->delegated[i].len > 0 && npt->until_us[i] < next_us)
+		if ((npt->delegated[i].len > 0 || npt->lost[i].len > 0) &&
+		    npt->until_us[i] < next_us)
 			next_us = npt->until_us[i];
 	}
 	if (next_us < UINT64_MAX)

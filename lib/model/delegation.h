@@ -19,6 +19,7 @@ struct delegation {
 	enum delegation_state state;
 	struct prefix prefix; /* with DELEGATION_FOUND, as is until_us */
 	uint64_t until_us;    /* CLOCK_BOOTTIME at its end; UINT64_MAX: none is known */
+	bool awaited; /* with DELEGATION_NONE: there is no lease now; the same may come again */
 };
 
 /* A source of live delegations: a DHCPv6 client to ask, or what a daemon has heard from one. */

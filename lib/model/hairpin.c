@@ -22,6 +22,14 @@ const struct hairpin *hairpins_find(const struct hairpins *hairpins, struct addr
 	return found;
 }
 
+const struct hairpin *hairpins_block(const struct hairpins *hairpins, size_t wan)
+{
+	for (size_t i = hairpins->n_hosts; i < hairpins->n; i++)
+		if (hairpins->v[i].wan == wan)
+			return &hairpins->v[i];
+	return NULL;
+}
+
 struct addr hairpin_inside(const struct hairpin *hairpin, struct addr destination)
 {
 	if (!hairpin->inside.addr.family)

@@ -39,5 +39,7 @@ static inline void hairpins_done(struct hairpins *hairpins)
 
 /* How a flow from inside with that destination is turned round; NULL: it is not. */
 const struct hairpin *hairpins_find(const struct hairpins *hairpins, struct addr destination);
+/* The WAN's block; NULL: prefix6 is not translated there. */
+const struct hairpin *hairpins_block(const struct hairpins *hairpins, size_t wan);
 /* Whom it reaches inside; AF_UNSPEC: the router itself. */
 struct addr hairpin_inside(const struct hairpin *hairpin, struct addr destination);

@@ -21,6 +21,15 @@ struct prefix npt_outside(const struct config *config, const struct npt_state *n
 			    config->wans[wan].prefix6_block);
 }
 
+struct prefix npt_known(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	struct npt_state last = { .delegated = npt->lost };
+
+	if (npt_active(config, npt, wan))
+		return npt_outside(config, npt, wan);
+	return npt_active(config, &last, wan) ? npt_outside(config, &last, wan) : (struct prefix){};
+}
+
 uint64_t npt_blocks(const struct config *config, struct prefix delegated)
 {
 	unsigned free_bits = config->lan.prefix6.len - delegated.len;
@@ -135,11 +144,12 @@ int npt_state_new(size_t n_wans, struct npt_state *ret)
 {
 	struct npt_state npt = {
 		.delegated = calloc(n_wans, sizeof(*npt.delegated)),
+		.lost = calloc(n_wans, sizeof(*npt.lost)),
 		.until_us = calloc(n_wans, sizeof(*npt.until_us)),
 		.refused = calloc(n_wans, sizeof(*npt.refused)),
 	};
 
-	if (!npt.delegated || !npt.until_us || !npt.refused) {
+	if (!npt.delegated || !npt.lost || !npt.until_us || !npt.refused) {
 		npt_state_done(&npt);
 		return -ENOMEM;
 	}
@@ -153,6 +163,7 @@ int npt_state_copy(const struct npt_state *npt, size_t n_wans, struct npt_state 
 
 	for (size_t i = 0; i < n_wans && r == 0; i++) {
 		ret->delegated[i] = npt->delegated[i];
+		ret->lost[i] = npt->lost[i];
 		ret->until_us[i] = npt->until_us[i];
 		ret->refused[i] = npt->refused[i];
 	}

@@ -9,8 +9,13 @@
 /* By the WAN's index; all owned. */
 struct npt_state {
 	struct prefix *delegated; /* len 0: the WAN has none */
-	uint64_t *until_us;	  /* CLOCK_BOOTTIME at its end; UINT64_MAX: none is known */
-	struct prefix *refused;	  /* a delegation that can't be used; len 0: none came */
+	/*
+	 * What a WAN without one had last, and may get again: the inside still knows its services
+	 * by it. len 0: nothing.
+	 */
+	struct prefix *lost;
+	uint64_t *until_us;	/* CLOCK_BOOTTIME at the end of either; UINT64_MAX: none is known */
+	struct prefix *refused; /* a delegation that can't be used; len 0: none came */
 };
 
 /* For so many WANs, none with a prefix. 0 or -ENOMEM. */
@@ -22,6 +27,7 @@ int npt_state_copy(const struct npt_state *npt, size_t n_wans, struct npt_state 
 static inline void npt_state_done(struct npt_state *npt)
 {
 	free(npt->delegated);
+	free(npt->lost);
 	free(npt->until_us);
 	free(npt->refused);
 	*npt = (struct npt_state){};
@@ -32,6 +38,8 @@ bool npt_active(const struct config *config, const struct npt_state *npt, size_t
 
 /* The WAN's block that lan.prefix6 maps to: the delegation's prefix6_block-th of that length. */
 struct prefix npt_outside(const struct config *config, const struct npt_state *npt, size_t wan);
+/* The same while it is lost; len 0: the WAN has none, and had none. */
+struct prefix npt_known(const struct config *config, const struct npt_state *npt, size_t wan);
 
 /* How many blocks of lan.prefix6's length a delegation has that is no longer. */
 uint64_t npt_blocks(const struct config *config, struct prefix delegated);

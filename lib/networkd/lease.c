@@ -162,6 +162,8 @@ struct delegation delegation_from_json(const char *json, uint64_t now_us, struct
 	if (found.state == DELEGATION_NONE && in_use.state == DELEGATION_FOUND &&
 	    in_use.until_us > now_us && awaits_lease(root))
 		found.state = DELEGATION_UNKNOWN;
+	found.awaited = found.state == DELEGATION_NONE &&
+			!json_object_get(json_object_get(root, "DHCPv6Client"), "Lease");
 	json_decref(root);
 	return found;
 }

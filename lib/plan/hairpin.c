@@ -47,20 +47,20 @@ static int add_npt(const struct site *site, size_t wan, struct hairpins *hairpin
 {
 	const struct config *config = site->config;
 	const struct link_fact *link = &site->facts.wans[wan].link;
+	struct prefix block = npt_known(config, &site->npt, wan);
 	int r = 0;
 
 	for (size_t i = 0; i < link->n_addresses && r == 0; i++)
 		if (npt_leads_own(config, &site->npt, wan, link->addresses[i].addr))
 			r = add_host(hairpins, link->addresses[i].addr, config->lan.router6, wan);
-	if (r < 0 || !npt_active(config, &site->npt, wan))
+	if (r < 0 || block.len == 0)
 		return r;
 	/* On a link without a router inside, the edge is this one's own. */
 	if (config->lan.router6.family || !config->lan.router4.family)
-		r = add_host(hairpins, npt_edge(config, &site->npt, wan), config->lan.router6, wan);
+		r = add_host(hairpins, prefix_nth(block, 1), config->lan.router6, wan);
 	if (r == 0)
 		r = APPEND(hairpins->v, hairpins->n,
-			   (struct hairpin){ npt_outside(config, &site->npt, wan),
-					     config->lan.prefix6, wan });
+			   (struct hairpin){ block, config->lan.prefix6, wan });
 	return r;
 }
 
@@ -118,5 +118,12 @@ int hairpins_make(struct site *site)
 struct addr hairpin_source(const struct site *site, const struct hairpin *hairpin,
 			   struct addr source)
 {
-	return source_outside(site, hairpin->wan, source);
+	const struct hairpin *block = hairpins_block(&site->hairpins, hairpin->wan);
+
+	/* The WAN may have lost it. */
+	if (source.family == AF_INET || !block)
+		return source_outside(site, hairpin->wan, source);
+	return addr_cmp(source, site->config->lan.router6) == 0
+		       ? prefix_nth(block->outside, 1)
+		       : prefix_translate(source, block->outside);
 }

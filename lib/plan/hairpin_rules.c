@@ -165,17 +165,17 @@ static void write_prefixes4(const struct site *site, FILE *f)
 					addr_str(map4_public(config, &site->facts, i, w)).s);
 }
 
-static void write_npt(const struct site *site, size_t wan, FILE *f)
+static void write_npt(const struct site *site, const struct hairpin *block, FILE *f)
 {
 	const struct config *config = site->config;
 
 	if (config->lan.router6.family)
 		fprintf(f, "add rule ip6 nat hairpin_out meta mark %u ip6 saddr %s snat to %s\n",
-			mark_of(site, wan), addr_str(config->lan.router6).s,
-			addr_str(npt_edge(config, &site->npt, wan)).s);
+			mark_of(site, block->wan), addr_str(config->lan.router6).s,
+			addr_str(prefix_nth(block->outside, 1)).s);
 	fprintf(f, "add rule ip6 nat hairpin_out meta mark %u ip6 saddr %s snat prefix to %s\n",
-		mark_of(site, wan), prefix_str(config->lan.prefix6).s,
-		prefix_str(npt_outside(config, &site->npt, wan)).s);
+		mark_of(site, block->wan), prefix_str(block->inside).s,
+		prefix_str(block->outside).s);
 }
 
 /* Who has no address of his own on the WAN shows the WAN's, or else the router's on the LAN. */
@@ -195,11 +195,14 @@ static void fill_out(const struct site *site, enum family family, FILE *f)
 		bool masquerades = family == IPV4 ? wan_masquerades4(&config->wans[i])
 						  : npt_masquerades(config, &site->npt, i);
 
-		if (masquerades && source_of(site, i, family).family)
+		const struct hairpin *block =
+			family == IPV6 ? hairpins_block(&site->hairpins, i) : NULL;
+
+		if (block)
+			write_npt(site, block, f);
+		else if (masquerades && source_of(site, i, family).family)
 			fprintf(f, "add rule %s nat hairpin_out meta mark %u snat to %s\n", table,
 				mark_of(site, i), addr_str(source_of(site, i, family)).s);
-		else if (family == IPV6 && npt_active(config, &site->npt, i))
-			write_npt(site, i, f);
 	}
 	fprintf(f, "add rule %s nat hairpin_out masquerade\n", table);
 }

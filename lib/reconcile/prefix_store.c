@@ -13,11 +13,13 @@
 
 #define PREFIXES_PATH RUN_DIR "/prefixes"
 
-/* One line: "WAN PREFIX [UNTIL]". A line of a WAN that is no longer configured is skipped. */
+/* One line: "WAN PREFIX [UNTIL [lost]]". A line of a WAN that is no longer configured is skipped.
+ */
 static void read_line(const struct config *config, char *line, struct npt_state *npt)
 {
 	char *name = strsep(&line, " "), *text = strsep(&line, " ");
-	uint64_t until_us = line ? strtoull(line, NULL, 10) : UINT64_MAX;
+	const char *until = strsep(&line, " ");
+	uint64_t until_us = until ? strtoull(until, NULL, 10) : UINT64_MAX;
 	struct fault ignored = {};
 	struct prefix prefix;
 
@@ -27,7 +29,7 @@ static void read_line(const struct config *config, char *line, struct npt_state 
 		if (strcmp(config->wans[i].name, name) != 0 ||
 		    npt_check(config, i, prefix, &ignored) < 0)
 			continue;
-		npt->delegated[i] = prefix;
+		*(line ? &npt->lost[i] : &npt->delegated[i]) = prefix;
 		npt->until_us[i] = until_us;
 	}
 }
@@ -63,11 +65,14 @@ int prefixes_write(const struct config *config, const struct npt_state *npt, str
 	if (memory_open(&out) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_wans; i++) {
-		if (npt->delegated[i].len == 0)
+		bool lost = npt->delegated[i].len == 0;
+		struct prefix prefix = lost ? npt->lost[i] : npt->delegated[i];
+
+		if (prefix.len == 0)
 			continue;
-		fprintf(out.f, "%s %s", config->wans[i].name, prefix_str(npt->delegated[i]).s);
+		fprintf(out.f, "%s %s", config->wans[i].name, prefix_str(prefix).s);
 		if (npt->until_us[i] < UINT64_MAX)
-			fprintf(out.f, " %" PRIu64, npt->until_us[i]);
+			fprintf(out.f, " %" PRIu64 "%s", npt->until_us[i], lost ? " lost" : "");
 		putc('\n', out.f);
 	}
 	if (memory_close(&out, &text) < 0)

@@ -9,7 +9,16 @@
 static void use(struct npt_state *npt, size_t wan, struct prefix prefix, uint64_t until_us)
 {
 	npt->delegated[wan] = prefix;
+	npt->lost[wan] = (struct prefix){};
 	npt->until_us[wan] = until_us;
+}
+
+/* It may come back before its lifetime ends. */
+static void lose(struct npt_state *npt, size_t wan)
+{
+	if (npt->delegated[wan].len > 0 && npt->until_us[wan] < UINT64_MAX)
+		npt->lost[wan] = npt->delegated[wan];
+	npt->delegated[wan] = (struct prefix){};
 }
 
 static struct delegation in_use(const struct npt_state *npt, size_t wan)
@@ -43,7 +52,9 @@ static void use_live(const struct config *config, const struct prefix_request *r
 {
 	struct delegation live = ask(config, request, wan, npt);
 
-	if (live.state == DELEGATION_NONE)
+	if (live.state == DELEGATION_NONE && live.awaited)
+		lose(npt, wan);
+	else if (live.state == DELEGATION_NONE)
 		use(npt, wan, (struct prefix){}, 0);
 	else if (live.state == DELEGATION_FOUND)
 		use(npt, wan, live.prefix, live.until_us);
@@ -79,10 +90,23 @@ static void use_delegated(const struct config *config, const struct prefix_reque
 		kept->delegated[wan].len > 0 && kept->until_us[wan] <= now_us + PREFIX_EARLY_US;
 
 	use(npt, wan, kept->delegated[wan], kept->until_us[wan]);
+	npt->lost[wan] = kept->lost[wan];
 	if (asked && (ended || !request->ended))
 		use_live(config, request, wan, npt);
 	if (npt->until_us[wan] <= now_us + PREFIX_EARLY_US)
 		use(npt, wan, (struct prefix){}, 0);
+}
+
+/* What another WAN has is its own, and of two that have lost the same, it is the first's. */
+static bool is_anothers(const struct config *config, const struct npt_state *npt, size_t wan)
+{
+	for (size_t i = 0; npt->lost[wan].len > 0 && i < config->n_wans; i++)
+		if ((npt->delegated[i].len > 0 &&
+		     prefix_overlaps(npt->delegated[i], npt->lost[wan])) ||
+		    (i < wan && npt->lost[i].len > 0 &&
+		     prefix_overlaps(npt->lost[i], npt->lost[wan])))
+			return true;
+	return false;
 }
 
 /* The WAN that had a prefix keeps it; another one that comes with the same is refused. */
@@ -122,6 +146,9 @@ int prefixes_resolve(const struct config *config, const struct prefix_request *r
 			use_delegated(config, request, i, kept, now_us, &npt);
 	}
 	refuse_unusable(config, kept, &npt, bad);
+	for (size_t i = 0; i < config->n_wans; i++)
+		if (is_anothers(config, &npt, i))
+			npt.lost[i] = (struct prefix){};
 
 	*ret = npt;
 	return 0;

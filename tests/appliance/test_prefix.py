@@ -18,7 +18,7 @@ import rtnl
 import wans
 from arrivals import text
 from icmp import ping
-from lab import CLIENT6, SERVERS4, SERVERS6, STRANGER6
+from lab import CLIENT2_6, CLIENT6, SERVERS4, SERVERS6, STRANGER6
 from machine import OWNER
 from traffic import PATIENCE, Load, UdpFlow, answers, close_all, udp_flows, wait_until
 
@@ -174,6 +174,29 @@ def is_out(lab, name, old):
 
 
 # Renumbered
+
+def test_hosts_inside_reach_each_other_by_what_the_isps_give_and_without_them(site):
+    att = site.wan("att")
+    old, new = att.prefix6, fresh()
+    site.renumber("att", new)
+    has(site, "att", new)
+    site.take_prefix("att", new)
+    wait_until(lambda: traces(site, old) == [], "the old prefix is gone")
+
+    def turned():
+        for one in site.wans:
+            for host, target, source, shown in ((site.client2, one.host(CLIENT6), CLIENT2_6, one.host(CLIENT2_6)),
+                                                (site.client2, one.edge(), CLIENT2_6, one.host(CLIENT2_6)),
+                                                (site.opnsense, one.public4[1], wans.INSIDE4[0], one.public4[0])):
+                with UdpFlow(host, target, source) as flow:
+                    assert flow.ask().source == shown
+                assert ping(host, target, source)
+    turned()
+    site.cut("att")
+    wait_until(lambda: carried(site) == {"webpass"}, "att is out")
+    turned()
+    site.mend("att")
+
 
 @pytest.mark.parametrize("how", ["renewal", "other server"])
 def test_renumbered_by_the_isp(site, hooks, report, how):

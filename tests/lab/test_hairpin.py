@@ -239,6 +239,41 @@ def test_flows_of_an_old_prefix_end_and_others_go_on(make_lab):
         assert by_all(lab.client2, one.host(CLIENT6), CLIENT2_6) == {(CLIENT6, one.host(CLIENT2_6))}
 
 
+def test_a_delegated_prefix_is_known_inside_while_its_lease_is_away(make_lab):
+    """networkd forgets it with the carrier. Whatever else happens, no packet leaves, until its lifetime ends."""
+    lab = listen(make_lab([wans.att(prefix_key="auto"), wans.webpass()]))
+    att, bus, daemon = lab.wan("att"), lab.networkd(), lab.daemon()
+    bus.renumber(att.interface, att.prefix6)
+    daemon.wait(lambda: daemon.family("att", "ipv6").get("prefix") == att.prefix6)
+    _, flows = open_flows(lab)
+
+    def gone():
+        return "prefix" not in daemon.family("att", "ipv6")
+    with Load(flows) as load:
+        bus.describe(att.interface, {"DUID": [0, 4]}, CarrierState="no-carrier")
+        bus.announce(att.interface)
+        daemon.wait(gone)
+        assert by_all(lab.client2, att.host(CLIENT6), CLIENT2_6) == {(CLIENT6, att.host(CLIENT2_6))}
+        assert by_all(lab.client2, att.edge(), CLIENT2_6, 7) == {(wans.ROUTER6, att.host(CLIENT2_6))}
+        # It is so for another program and another daemon, and while networkd asks again.
+        lab.router.load_base()
+        assert lab.router.run("update-npt", "--check").out == ""
+        lab.end_daemons()
+        bus.describe(att.interface, {"DUID": [0, 4]})
+        daemon = lab.daemon()
+        daemon.wait(gone)
+        assert by_all(lab.client2, att.host(CLIENT6), CLIENT2_6) == {(CLIENT6, att.host(CLIENT2_6))}
+        bus.renumber(att.interface, att.prefix6)
+        daemon.wait(lambda: daemon.family("att", "ipv6").get("prefix") == att.prefix6)
+    assert load.lost == {} and load.moved == set()
+    close_all(flows)
+    assert nothing_escaped(lab)
+    # A lease without it: the provider has taken it away.
+    bus.renumber(att.interface)
+    daemon.wait(gone)
+    wait_until(lambda: refused(lab.client2, att.host(CLIENT6), CLIENT2_6, seconds=0.3))
+
+
 def test_without_it_they_leave_as_any_other_flow_and_it_can_be_switched_on(make_lab):
     lab = listen(make_lab(lan={"hairpin": "no"}).up())
     targets = [(lab.opnsense, lab.wan("att").public4[1], wans.INSIDE4[0]),

@@ -78,7 +78,11 @@ START_TEST(what_is_known_is_turned_round_without_the_wan)
 	ck_assert_str_eq(turned(OPNSENSE, "104.57.226.194"),
 			 "att: 10.250.250.3 sees 104.57.226.193");
 	ck_assert_str_eq(turned(HOST, PREFIX6 "0::1"), "att: " ROUTER6 " sees " PREFIX6 "1::100");
+	scene.site.npt.lost[ATT] = scene.site.npt.delegated[ATT];
 	scene.site.npt.delegated[ATT].len = 0;
+	ck_assert_str_eq(turned(HOST, PREFIX6 "0::1"), "att: " ROUTER6 " sees " PREFIX6 "1::100");
+	ck_assert_str_eq(turned(ROUTER6, PREFIX6 "1::100"), "att: " HOST " sees " PREFIX6 "0::1");
+	scene.site.npt.lost[ATT].len = 0;
 	ck_assert_str_eq(turned(HOST, PREFIX6 "0::1"), "-");
 }
 END_TEST

@@ -110,6 +110,61 @@ START_TEST(unknown_leaves_the_last_prefix_and_none_takes_it)
 }
 END_TEST
 
+static void expect_lost(const char *prefix)
+{
+	expect(ATT, "none");
+	ck_assert_str_eq(found.lost[ATT].len ? prefix_str(found.lost[ATT]).s : "none", prefix);
+}
+
+/* A run after the one before. */
+static void again(const struct prefix_source *source)
+{
+	npt_state_done(&kept);
+	kept = found;
+	resolve((struct prefix_request){ .sources = source, .n_sources = source ? 1 : 0 });
+}
+
+START_TEST(a_prefix_whose_lease_is_away_is_lost_until_there_is_one_or_its_end)
+{
+	const struct prefix_source source = { fake_find, &none };
+
+	none.answer.awaited = true;
+	resolve((struct prefix_request){ .sources = &source, .n_sources = 1 });
+	expect_lost(OLD);
+	again(&source);
+	expect_lost(OLD);
+	/* Nobody can be asked: it is still lost, and not in use again. */
+	again(NULL);
+	expect_lost(OLD);
+	ck_assert_uint_eq(found.until_us[ATT], END);
+
+	none.answer.awaited = false;
+	again(&source);
+	expect_lost("none");
+}
+END_TEST
+
+START_TEST(a_lost_prefix_ends_with_its_lifetime)
+{
+	kept.lost[ATT] = kept.delegated[ATT];
+	kept.delegated[ATT] = (struct prefix){};
+	kept.until_us[ATT] = NOW;
+	resolve((struct prefix_request){});
+	expect_lost("none");
+}
+END_TEST
+
+START_TEST(a_lost_prefix_that_another_wan_gets_is_its)
+{
+	kept.lost[ATT] = kept.delegated[ATT];
+	kept.delegated[ATT] = (struct prefix){};
+	kept.delegated[WEBPASS] = a_prefix(OLD);
+	resolve((struct prefix_request){});
+	expect_lost("none");
+	expect(WEBPASS, OLD);
+}
+END_TEST
+
 START_TEST(nothing_new_leaves_the_last_prefix_and_asks_nobody_else)
 {
 	unknown.answer.state = DELEGATION_IN_USE;
@@ -275,6 +330,9 @@ int main(void)
 	tcase_add_test(tcase, one_wan_alone_can_be_asked_about);
 	tcase_add_test(tcase, what_can_not_be_used_is_refused_by_name);
 	tcase_add_test(tcase, a_block_needs_a_delegation_that_has_it);
+	tcase_add_test(tcase, a_prefix_whose_lease_is_away_is_lost_until_there_is_one_or_its_end);
+	tcase_add_test(tcase, a_lost_prefix_ends_with_its_lifetime);
+	tcase_add_test(tcase, a_lost_prefix_that_another_wan_gets_is_its);
 	tcase_add_test(tcase, who_had_a_prefix_keeps_it);
 	tcase_add_test(tcase, a_wan_without_npt_has_none);
 	return run_case(tcase, "prefixes");
