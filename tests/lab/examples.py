@@ -88,6 +88,8 @@ class Example(Lab):
 
     def configure(self, **_):
         """The file as it is."""
+        for path in glob.glob(f"{FOLDER}/{self.site}/*.txt"):
+            self.router.write(f"/etc/mwan/{os.path.basename(path)}", text_of(self.site, os.path.basename(path)))
         self.router.configure(self.text)
 
     def block(self, name):

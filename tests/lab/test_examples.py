@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The sites of conf/examples: each is built of its own files, and carries what it says."""
 
+import contextlib
 import os
 
 import pytest
 
 import examples
 import readme
+import vpn
 import wans
 from doctor import Doctor
 from icmp import ping
 from lab import CLIENT6, SERVERS4, SERVERS6, STRANGER4, STRANGER6, default_destdir
+from servers import Servers
 from test_balance import expect
-from traffic import UdpFlow, answers, close_all, refused, udp_flows
+from traffic import PORT, TcpFlow, UdpFlow, answers, close_all, refused, udp_flows
 
 SERVERS = {4: SERVERS4, 6: SERVERS6}
 HOST4, HOST6 = "10.250.250.3", "3d06:bad:b01::20"
@@ -30,6 +33,16 @@ def goes(lab, namespace, servers, sources=(None,), count=60):
     seen = lab.shares(answers(flows, seconds=1))
     close_all(flows)
     return dict(seen)
+
+
+def carriers(lab, namespace, servers, port, source=None, count=20):
+    """The WANs that flows to that port take."""
+    flows = [UdpFlow(namespace, servers[i % len(servers)], source, port) for i in range(count)]
+    for flow in flows:
+        flow.send()
+    seen = set(lab.shares(answers(flows)))
+    close_all(flows)
+    return seen
 
 
 def is_left(daemon, name, *families):
@@ -71,7 +84,9 @@ def test_machines_on_the_lan_link(site):
     assert reaches(lab, "198.51.100.3", STRANGER4, HOST4)
     assert reaches(lab, lab.outside("fibre", HOST6), STRANGER6, HOST6)
     assert ping(lab.internet, "2001:db8:1:a3::1", STRANGER6) and not ping(lab.internet, "2001:db8:1:a0::1", STRANGER6)
-    assert goes(lab, lab.opnsense, SERVERS4, ["10.250.250.6"]) == {"cable": 60}, "an address that fibre has nothing for"
+    with UdpFlow(lab.opnsense, SERVERS4[0], "10.250.250.6") as flow:
+        assert flow.ask().source == "198.51.100.4"
+    assert refused(lab.internet, "198.51.100.4", STRANGER4, seconds=0.3), "what many share leads to nobody"
     lab.cut("fibre")
     is_left(daemon, "fibre", 4, 6)
     for servers, source in ((SERVERS4, HOST4), (SERVERS6, HOST6)):
@@ -122,6 +137,7 @@ def test_a_dsl_line_and_a_modem(site):
     daemon = lab.daemon()
     for family in (4, 6):
         assert goes(lab, lab.client, SERVERS[family]) == {"dsl": 60}
+    assert reaches(lab, lab.wan("dsl").sources4()[0], STRANGER4, wans.INSIDE4[0])
     lab.hang_up("dsl")
     is_left(daemon, "dsl", 4, 6)
     assert goes(lab, lab.client, SERVERS4) == {"lte": 60}
@@ -130,11 +146,56 @@ def test_a_dsl_line_and_a_modem(site):
     lab.dial("lte", "100.70.9.9/32", "wwan3")
     daemon.wait(lambda: daemon.family("lte", "ipv4")["eligible"])
     assert goes(lab, lab.client, SERVERS4) == {"lte": 60}
-    lab.dial("dsl", "198.51.100.77/32")
-    lab.networkd().renumber("ppp0", lab.wan("dsl").prefix6)
-    daemon.wait(lambda: all(daemon.family("dsl", family)["eligible"] for family in ("ipv4", "ipv6")))
+    with UdpFlow(lab.client, SERVERS4[0]) as flow:
+        assert flow.ask().source == "100.70.9.9"
+        lab.dial("dsl", "198.51.100.77/32")
+        lab.networkd().renumber("ppp0", lab.wan("dsl").prefix6)
+        daemon.wait(lambda: all(daemon.family("dsl", family)["eligible"] for family in ("ipv4", "ipv6")))
+        daemon.wait(lambda: flow.ask().source == "198.51.100.77", "a flow of the modem goes back")
+    assert reaches(lab, "198.51.100.77", STRANGER4, wans.INSIDE4[0])
     for family in (4, 6):
         assert goes(lab, lab.client, SERVERS[family]) == {"dsl": 60}
+
+
+def test_some_traffic_has_wans_of_its_own(site):
+    lab = site("policies")
+    servers = Servers()
+    for port in (500, 4500, 5060):
+        servers.add(lab.internet, port)
+    servers.start()
+    try:
+        for family in (4, 6):
+            assert carriers(lab, lab.client, SERVERS[family], 5060) == {"fibre"}
+            assert carriers(lab, lab.client, SERVERS[family], PORT) == {"fibre", "cable"}
+        for address in wans.INSIDE4:  # as the firewall shows its peers
+            peers = [carriers(lab, lab.opnsense, SERVERS4[:1], port, address, 4) for port in (500, 4500)]
+            assert peers[0] == peers[1] and len(peers[0]) == 1
+    finally:
+        servers.close()
+    assert carriers(lab, lab.opnsense, SERVERS4, PORT, "10.250.250.4") == {"cable"}
+    for stranger in (STRANGER4, STRANGER6):
+        assert carriers(lab, lab.client, [stranger], PORT) == {"cable"}
+    lab.cut("cable")
+    lab.router.run("update-routes")
+    for stranger in (STRANGER4, STRANGER6):
+        assert refused(lab.client, stranger, seconds=0.3), "no backup over fibre"
+    assert carriers(lab, lab.opnsense, SERVERS4, PORT, "10.250.250.4") == {"fibre"}
+
+
+def test_the_office_is_behind_a_tunnel_and_never_behind_a_wan(site):
+    lab = site("vpn")
+    with contextlib.closing(vpn.Vpn(lab)) as office:
+        lab.router.update()
+        for family in (4, 6):
+            assert set(goes(lab, lab.client, SERVERS[family])) == {"cable", "fibre"}
+            with UdpFlow(lab.client, vpn.FAR[family]) as flow:
+                assert flow.ask().source in [*wans.INSIDE4, CLIENT6]
+        office.disconnect()
+        lab.router.run("update-routes")
+        for family in (4, 6):
+            with pytest.raises(OSError):  # at once
+                TcpFlow(lab.client, vpn.FAR[family]).close()
+        assert office.seen_by_providers() == 0
 
 
 @pytest.mark.parametrize("name", ["plainest", "static", "pppoe-lte"])
