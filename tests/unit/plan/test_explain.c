@@ -58,6 +58,35 @@ START_TEST(flow_on_a_wan_that_is_down_goes_to_another)
 }
 END_TEST
 
+START_TEST(flow_keeps_off_a_wan_that_is_drained_or_held)
+{
+	scene.site.verdicts.aside[ATT][IPV4].drained = true;
+	expect(query_of("10.250.250.2", "1.1.1.1"), EXPLAIN_OUT, "webpass");
+	expect_why("not att: drained");
+	scene.site.verdicts.aside[WEBPASS][IPV4].held = true;
+	expect(query_of("10.250.250.2", "1.1.1.1"), EXPLAIN_OUT, "webpass");
+	expect_why("webpass carries as last resort");
+}
+END_TEST
+
+START_TEST(networks_and_leases_of_map4_are_explained)
+{
+	explain_end();
+	scene_make(&scene, "shared-publics");
+	expect(query_of("10.20.9.9", "1.1.1.1"), EXPLAIN_OUT, "att webpass");
+	ck_assert_str_eq(addr_str(got.ways[0].source).s, "104.57.226.193");
+	ck_assert_str_eq(addr_str(got.ways[1].source).s, "136.25.91.242");
+	expect_why("webpass: it leaves by enwebpass0 to 136.25.91.241 as 136.25.91.242 ([map4], "
+		   "line 27: the lease)");
+	expect(query_of("10.20.3.9", "1.1.1.1"), EXPLAIN_OUT, "att webpass");
+	ck_assert_str_eq(addr_str(got.ways[1].source).s, "136.25.91.243");
+	expect(query_of("1.1.1.1", "136.25.91.242"), EXPLAIN_IN, "webpass");
+	ck_assert_str_eq(addr_str(got.inside).s, "10.250.250.2");
+	/* A network only goes out. */
+	expect(query_of("1.1.1.1", "104.57.226.194"), EXPLAIN_REFUSED, "");
+}
+END_TEST
+
 START_TEST(source_that_only_some_wans_translate_has_only_those)
 {
 	struct wan_facts *webpass = &scene.site.facts.wans[WEBPASS];
@@ -243,6 +272,8 @@ int main(void)
 	tcase_add_test(tcase, flow_goes_to_the_wan_that_has_its_number);
 	tcase_add_test(tcase, flow_without_ports_may_get_any_wan_by_its_share);
 	tcase_add_test(tcase, flow_on_a_wan_that_is_down_goes_to_another);
+	tcase_add_test(tcase, flow_keeps_off_a_wan_that_is_drained_or_held);
+	tcase_add_test(tcase, networks_and_leases_of_map4_are_explained);
 	tcase_add_test(tcase, source_that_only_some_wans_translate_has_only_those);
 	tcase_add_test(tcase, source_that_no_wan_translates_is_refused);
 	tcase_add_test(tcase, flow_to_an_inside_host_by_its_public_address_is_turned_round);
