@@ -6,10 +6,27 @@
 
 #include "base/fileio.h"
 #include "base/log.h"
+#include "base/util.h"
 #include "kernel/observe_nft.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* Commits one transaction after another. */
+static int run_each(struct nft *nft, const char *text, struct fault *fault)
+{
+	int r = 0;
+
+	while (r == 0 && *text) {
+		const char *end = strstr(text, "\n" PLAN_THEN);
+		size_t length = end ? (size_t)(end + 1 - text) : strlen(text);
+		_cleanup_(freep) char *one = strndup(text, length);
+
+		r = one ? nft_run(nft, one, NULL, fault) : -ENOMEM;
+		text += length + (end ? strlen(PLAN_THEN) : 0);
+	}
+	return r;
+}
 
 int apply_nft(struct nft **nft, const struct plan *plan, struct fault *fault)
 {
@@ -23,7 +40,7 @@ int apply_nft(struct nft **nft, const struct plan *plan, struct fault *fault)
 		return r;
 	log_event(LOG_DEBUG, EVENT_TRANSACTION, NULL, "nftables transaction:\n%s", plan->nft);
 	return plan->loads_base ? nft_run_files(*nft, plan->nft, fault)
-				: nft_run(*nft, plan->nft, NULL, fault);
+				: run_each(*nft, plan->nft, fault);
 }
 
 /* Brings the listing of each part that was changed up to date in its file. */
@@ -81,14 +98,14 @@ int keep_nft(struct nl_sock *nfnl, struct nft *nft, const struct plan *plan,
 		r = nft_generation(nfnl, &now, fault);
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
-	if (now == generation + 1) {
+	if (now == generation + plan->n_transactions) {
 		r = base ? file_write(NFT_BASE_PATH, base, fault) : 0;
 		return r < 0 ? r : nft_remember_generation(now, fault);
 	}
 	/*
-	 * Our transaction raises it by one. When it is higher, the listings may hold what somebody
-	 * else did meanwhile: the next run must not take that for ours. It compares the base
-	 * ruleset with what is in its file since before.
+	 * Each transaction of ours raises it by one. When it is higher, the listings may hold what
+	 * somebody else did meanwhile: the next run must not take that for ours. It compares the
+	 * base ruleset with what is in its file since before.
 	 */
 	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++)
 		if (plan->nft_part[part])

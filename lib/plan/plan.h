@@ -28,10 +28,18 @@ struct step {
 /* The command that loads the base ruleset, which deletes its tables first. */
 #define PLAN_LOAD_BASE "include \"" BASE_RULESET_PATH "\"\n"
 
+/*
+ * Between transactions. Mostly there is one. Objects that are new are made and filled before it,
+ * and those that nothing leads to any more are deleted after it: a map that comes or goes in the
+ * same transaction as the rule that looks into it has nothing in it for a moment.
+ */
+#define PLAN_THEN "# then\n"
+
 struct plan {
 	struct step *steps; /* owned; additions, then deletions */
 	size_t n_steps, n_additions;
-	char *nft;		    /* owned; one transaction; empty: none */
+	char *nft;		    /* owned; transactions, PLAN_THEN between them; empty: none */
+	unsigned n_transactions;    /* each raises nftables' generation by one */
 	bool nft_part[N_NFT_PARTS]; /* which parts it touches */
 	bool takes_over;	    /* flows may be older than the marking rules */
 	bool loads_base;	    /* it begins with PLAN_LOAD_BASE */
@@ -44,8 +52,8 @@ int plan_net(const struct object_set *desired, const struct object_set *observed
 	     struct plan *plan);
 
 /*
- * The transaction. A part that is as we left it gets only its changed chunks; any other part is
- * replaced whole. 0 or -ENOMEM.
+ * The transactions. Of a part that is as we left it, only what changes is touched: objects and
+ * chunks; any other part is replaced whole. 0 or -ENOMEM.
  */
 int plan_nft(const struct nft_texts *desired, const struct nft_observed *observed,
 	     struct plan *plan);

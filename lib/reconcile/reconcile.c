@@ -294,8 +294,8 @@ static int hand_over(struct reconcile_run *run, bool planned, struct outcome *re
 		return -ENOMEM;
 	outcome_done(ret);
 	ret->site = TAKE(run->site);
-	/* Our transaction raises the generation by one. */
-	ret->generation = run->generation + run->committed;
+	/* Each of our transactions raises the generation by one. */
+	ret->generation = run->generation + (run->committed ? run->plan.n_transactions : 0);
 	ret->in_force = run->in_force;
 	ret->router6_unsure = run->router6_unsure;
 	ret->changes = run->changes;

@@ -164,10 +164,29 @@ START_TEST(table_that_somebody_touched_is_replaced_whole)
 }
 END_TEST
 
-START_TEST(other_chains_mean_a_new_table)
+START_TEST(objects_that_come_and_go_leave_others_alone)
 {
-	const char *text =
-		plan_mangle(DEFINE ONE TWO, "listed", "listed", "add chain inet mangle one\n" ONE);
+	/* New ones are filled before anything leads to them; old ones go after nothing does. */
+	ck_assert_str_eq(plan_mangle("add chain inet mangle one\nadd map inet mangle old { a; }\n"
+				     "add chain inet mangle gone\n" ONE,
+				     "listed", "listed",
+				     DEFINE "# chain inet mangle one\n"
+					    "add rule inet mangle one goto two\n" TWO),
+			 "add chain inet mangle two\nadd rule inet mangle two accept\n" PLAN_THEN
+			 "flush chain inet mangle one\n"
+			 "add rule inet mangle one goto two\n" PLAN_THEN
+			 "flush chain inet mangle gone\n"
+			 "delete map inet mangle old\n"
+			 "delete chain inet mangle gone\n");
+	ck_assert(!plan.takes_over);
+	ck_assert_uint_eq(plan.n_transactions, 3);
+}
+END_TEST
+
+START_TEST(objects_of_another_kind_mean_a_new_table)
+{
+	const char *text = plan_mangle("add map inet mangle one { type a; }\n", "listed", "listed",
+				       "add map inet mangle one { type b; }\n");
 
 	ck_assert_ptr_eq(strstr(text, "delete table"), text);
 }
@@ -237,7 +256,8 @@ int main(void)
 	tcase_add_test(tcase, what_two_wans_desire_is_there_once);
 	tcase_add_test(tcase, untouched_table_gets_changed_chains_only);
 	tcase_add_test(tcase, table_that_somebody_touched_is_replaced_whole);
-	tcase_add_test(tcase, other_chains_mean_a_new_table);
+	tcase_add_test(tcase, objects_that_come_and_go_leave_others_alone);
+	tcase_add_test(tcase, objects_of_another_kind_mean_a_new_table);
 	tcase_add_test(tcase, fresh_base_is_only_added_to);
 	tcase_add_test(tcase, missing_table_is_made);
 	tcase_add_test(tcase, lost_record_means_a_new_table);
