@@ -98,7 +98,7 @@ struct map4 {
 
 /* Where new flows go that a rule matches. Rules that say the same of it share one. */
 struct policy {
-	char name[32]; /* of the first of them; "": [balance] */
+	char name[96]; /* its WANs and what else it says: "att.webpass/source"; "": [balance] */
 	bool *wans;    /* owned; by the WAN's index */
 	enum balance_mode mode;
 	bool unreachable; /* otherwise = unreachable, not balance */

@@ -146,6 +146,10 @@ static int add_policy(struct config *config, struct policy policy, size_t *ret)
 		return 0;
 	}
 	*ret = config->n_policies;
+	/* Many WANs are a number in the name, which others may have as well. */
+	for (size_t i = 1; i < config->n_policies; i++)
+		if (strcmp(config->policies[i].name, policy.name) == 0)
+			snprintf(policy.name, sizeof(policy.name), "wans-%zu", *ret);
 	if (APPEND(config->policies, config->n_policies, policy) == 0)
 		return 0;
 	free(policy.wans);
@@ -187,6 +191,33 @@ static int read_wans(const struct config_source *source, const struct section *s
 	return 0;
 }
 
+/*
+ * The name says what the policy is, so that objects of that name never become another's. Many WANs
+ * are a number in it.
+ */
+static void name_policy(const struct config *config, const bool *wans, struct policy *policy)
+{
+	static const char *const modes[] = { "flow", "source", "source-destination" };
+	uint32_t hash = 2166136261U; /* FNV-1a */
+	char names[64] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_wans; i++) {
+		if (!wans[i])
+			continue;
+		hash = (hash ^ config->wans[i].mark) * 16777619U;
+		n += (size_t)snprintf(n < sizeof(names) ? names + n : NULL,
+				      n < sizeof(names) ? sizeof(names) - n : 0, "%s%s",
+				      n > 0 ? "." : "", config->wans[i].name);
+	}
+	if (n >= sizeof(names))
+		snprintf(names, sizeof(names), "wans-%08x", hash);
+	snprintf(policy->name, sizeof(policy->name), "%s%s%s%s", names,
+		 policy->mode != config->balance ? "/" : "",
+		 policy->mode != config->balance ? modes[policy->mode] : "",
+		 policy->unreachable ? "/unreachable" : "");
+}
+
 static int find_policy(struct config_source *source, const struct section *section,
 		       struct rule_conf *rule)
 {
@@ -203,7 +234,7 @@ static int find_policy(struct config_source *source, const struct section *secti
 	r = read_wans(source, section, wans);
 	if (r < 0)
 		return r;
-	snprintf(policy.name, sizeof(policy.name), "%s", rule->name);
+	name_policy(config, wans, &policy);
 	policy.wans = TAKE(wans);
 	return add_policy(config, policy, &rule->policy) < 0 ? config_no_memory(source) : 0;
 }

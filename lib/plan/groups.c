@@ -80,8 +80,8 @@ struct group_suffix group_suffix(const struct config *config, const struct flow_
 /* A chain that leads to the groups of one policy. */
 struct group_writer {
 	const struct site *site;
-	char rule[96];	 /* "add rule inet mangle from_lan" */
-	char policy[40]; /* what names of its chains end in: "", "/voice" */
+	char rule[144];	  /* "add rule inet mangle from_lan" */
+	char policy[100]; /* what names of its chains end in: "", "/att" */
 	FILE *f;
 };
 

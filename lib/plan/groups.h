@@ -26,9 +26,9 @@ void flow_groups_done(struct flow_groups *groups);
 /* True when the WAN may be chosen by flows of the group. */
 bool flow_group_has(const struct site *site, const struct flow_group *group, size_t wan);
 
-/* "4", "6", "4_unmapped" or "4_10.250.250.2", and of a policy "4/voice": names end in it. */
+/* "4", "6", "4_unmapped" or "4_10.250.250.2", and of a policy "4/att": names end in it. */
 struct group_suffix {
-	char s[96];
+	char s[160];
 };
 struct group_suffix group_suffix(const struct config *config, const struct flow_group *group);
 

@@ -197,11 +197,46 @@ static void make_blocks(struct rule_maps *maps)
 	}
 }
 
-static void make_name(const struct rule_maps *maps, struct rule_map *map)
+/* FNV-1a, of 32 bits. */
+static uint32_t hash_bytes(uint32_t hash, const void *data, size_t n)
+{
+	for (const uint8_t *byte = data; n > 0; byte++, n--)
+		hash = (hash ^ *byte) * 16777619U;
+	return hash;
+}
+
+/* Of all that the maps of the block say. */
+static uint32_t hash_block(const struct config *config, const struct rule_maps *maps, size_t block)
+{
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct rule_map *map = &maps->v[i];
+
+		if (map->block != block)
+			continue;
+		hash = hash_bytes(hash, &map->keys, sizeof(map->keys));
+		for (size_t b = 0; b < map->boxes.n; b++) {
+			const struct rule_box *box = &map->boxes.v[b];
+			const char *policy = config->policies[config->rules[box->rule].policy].name;
+
+			/* The fields that are not of the key are all zero. */
+			hash = hash_bytes(hash, box->v, sizeof(box->v));
+			hash = hash_bytes(hash, policy, strlen(policy) + 1);
+			if (rule_map_shares_block(maps, map))
+				hash = hash_bytes(hash, &box->rule, sizeof(box->rule));
+		}
+	}
+	return hash;
+}
+
+static void make_name(const struct config *config, const struct rule_maps *maps,
+		      struct rule_map *map)
 {
 	static const char *const words[N_RULE_FIELDS] = { "_saddr", "_daddr", "_l4proto",
 							  "_sport", "_dport", "" };
 	bool is_mark = rule_map_shares_block(maps, map);
+	uint32_t hash = hash_block(config, maps, map->block);
 	size_t n = 0, like = 1;
 
 	n += (size_t)snprintf(map->name, sizeof(map->name), "%s%c",
@@ -213,10 +248,14 @@ static void make_name(const struct rule_maps *maps, struct rule_map *map)
 		if (map->keys & RULE_BIT(field))
 			n += (size_t)snprintf(map->name + n, sizeof(map->name) - n, "%s",
 					      words[field]);
+	n += (size_t)snprintf(map->name + n, sizeof(map->name) - n, ".%08x", hash);
 	for (const struct rule_map *other = maps->v; other < map; other++)
-		like += strncmp(other->name, map->name, n) == 0 && strchr(".", other->name[n]);
+		like += strncmp(other->name, map->name, n) == 0;
 	if (like > 1)
 		snprintf(map->name + n, sizeof(map->name) - n, ".%zu", like);
+	if (is_mark)
+		snprintf(map->ranks, sizeof(map->ranks), "policies%c.%08x",
+			 family_digit(map->family), hash);
 }
 
 bool rule_map_shares_block(const struct rule_maps *maps, const struct rule_map *map)
@@ -244,7 +283,7 @@ int rule_maps_make(const struct config *config, struct rule_maps *ret)
 		return r;
 	make_blocks(&maps);
 	for (size_t i = 0; i < maps.n; i++)
-		make_name(&maps, &maps.v[i]);
+		make_name(config, &maps, &maps.v[i]);
 	*ret = TAKE(maps);
 	return 0;
 }

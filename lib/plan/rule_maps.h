@@ -22,7 +22,10 @@ struct rule_map {
 	size_t block;	    /* they ascend */
 	bool ranked;	    /* its key begins with the rank found so far */
 	struct rule_boxes boxes;
-	char name[80];
+	/* A block that changes has other names: its maps belong together. */
+	char name[96];
+	char ranks[32]; /* of the map from the block's ranks to policies; "": its block is one map
+			 */
 };
 
 struct rule_maps {

@@ -8,9 +8,6 @@
 /* So many elements go to nft in one command: it checks what it has for each command. */
 #define BATCH 500
 
-/* The ranks that a block of several maps has found, and where they lead. */
-#define RANKS "policies"
-
 struct policy_chain policy_chain(const struct config *config, size_t policy)
 {
 	struct policy_chain chain = { "balance" };
@@ -70,23 +67,20 @@ static bool has_map(const struct rule_map *map)
 
 void rules_declare(const struct config *config, const struct rule_maps *maps, FILE *f)
 {
-	bool has_ranks = false;
-
 	for (size_t i = 0; i < config->n_policies && config->n_rules > 0; i++)
 		fprintf(f, "add chain " TABLE " %s\n", policy_chain(config, i).s);
 	for (size_t i = 0; i < maps->n; i++) {
 		const struct rule_map *map = &maps->v[i];
 		bool is_mark = rule_map_shares_block(maps, map);
 
-		has_ranks |= is_mark;
+		if (is_mark && !map->ranked)
+			fprintf(f, "add map " TABLE " %s { type mark : verdict; }\n", map->ranks);
 		if (!has_map(map))
 			continue;
 		fprintf(f, "add map " TABLE " %s { typeof ", map->name);
 		write_key(map, f);
 		fprintf(f, " : %s; flags interval; }\n", is_mark ? "meta mark" : "verdict");
 	}
-	if (has_ranks)
-		fputs("add map " TABLE " " RANKS " { type mark : verdict; }\n", f);
 }
 
 /* Begins a command for the n-th element, or goes on with it. */
@@ -136,22 +130,28 @@ static void fill_map(const struct config *config, const struct rule_map *map, bo
 	end_elements(map->boxes.n, f);
 }
 
-/* Where each rank leads that a block of several maps may find. */
-static void fill_ranks(const struct config *config, const struct rule_maps *maps, FILE *f)
+/* True when a map of the block that begins with this one has the rule. */
+static bool is_in_block(const struct rule_maps *maps, const struct rule_map *first, size_t rule)
+{
+	const struct rule_map *end = maps->v + maps->n;
+
+	for (const struct rule_map *map = first; map < end && map->block == first->block; map++)
+		if (map->first <= rule && rule <= map->last)
+			return true;
+	return false;
+}
+
+/* Where each rank leads that the maps of a block may find. */
+static void fill_ranks(const struct config *config, const struct rule_maps *maps,
+		       const struct rule_map *first, FILE *f)
 {
 	size_t n = 0;
 
+	fprintf(f, "# map " TABLE " %s\n", first->ranks);
 	for (size_t i = 0; i < config->n_rules; i++) {
-		bool has_rank = false;
-
-		for (size_t m = 0; m < maps->n && !has_rank; m++)
-			has_rank = maps->v[m].first <= i && i <= maps->v[m].last &&
-				   rule_map_shares_block(maps, &maps->v[m]);
-		if (!has_rank)
+		if (!is_in_block(maps, first, i))
 			continue;
-		if (n == 0)
-			fputs("# map " TABLE " " RANKS "\n", f);
-		begin_element(RANKS, n++, f);
+		begin_element(first->ranks, n++, f);
 		fprintf(f, "%u : goto %s", rule_rank(i), chain_of(config, i).s);
 	}
 	end_elements(n, f);
@@ -159,10 +159,15 @@ static void fill_ranks(const struct config *config, const struct rule_maps *maps
 
 void rules_write_maps(const struct config *config, const struct rule_maps *maps, FILE *f)
 {
-	for (size_t i = 0; i < maps->n; i++)
-		if (has_map(&maps->v[i]))
-			fill_map(config, &maps->v[i], rule_map_shares_block(maps, &maps->v[i]), f);
-	fill_ranks(config, maps, f);
+	for (size_t i = 0; i < maps->n; i++) {
+		const struct rule_map *map = &maps->v[i];
+		bool is_mark = rule_map_shares_block(maps, map);
+
+		if (has_map(map))
+			fill_map(config, map, is_mark, f);
+		if (is_mark && !map->ranked)
+			fill_ranks(config, maps, map, f);
+	}
 }
 
 /* ---- look-ups ---- */
@@ -244,7 +249,7 @@ void rules_write_lookups(const struct config *config, const struct rule_maps *ma
 		look_up_rank(config, map, rule, f);
 		if (!ends)
 			continue;
-		fprintf(f, "%s meta nfproto %s meta mark vmap @" RANKS "\n", rule, family);
+		fprintf(f, "%s meta nfproto %s meta mark vmap @%s\n", rule, family, map->ranks);
 		fprintf(f, "%s meta nfproto %s meta mark set 0\n", rule, family);
 	}
 }

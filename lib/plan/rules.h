@@ -19,6 +19,6 @@ void rules_write_lookups(const struct config *config, const struct rule_maps *ma
 
 /* The name of the chain of policy `policy`, which is not 0. */
 struct policy_chain {
-	char s[64];
+	char s[112];
 };
 struct policy_chain policy_chain(const struct config *config, size_t policy);

@@ -237,8 +237,8 @@ static void expect_maps(const char *rules, const char *expected)
 	config = load_text(text);
 	ck_assert_int_eq(rule_maps_make(&config, &maps), 0);
 	for (size_t i = 0; i < maps.n; i++)
-		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s %zu\n",
-			 maps.v[i].name, maps.v[i].boxes.n);
+		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%.*s %zu\n",
+			 (int)strcspn(maps.v[i].name, "."), maps.v[i].name, maps.v[i].boxes.n);
 	ck_assert_str_eq(seen, expected);
 }
 
