@@ -7,6 +7,7 @@
 
 #include "base/fileio.h"
 #include "base/util.h"
+#include "model/listing.h"
 
 #include <string.h>
 
@@ -64,17 +65,40 @@ static bool same_line(const char *a, const char *b)
 	return length == line_length(b) && strncmp(a, b, length) == 0;
 }
 
+static size_t count_listed(const char *listing)
+{
+	struct listing_block block;
+	size_t n = 0;
+
+	while (listing_next(&listing, &block))
+		n++;
+	return n;
+}
+
+/* True when the listing has as many objects as the base ruleset and `left` declare. */
+static bool is_listed(enum nft_part_id part, const char *left, const char *listing)
+{
+	size_t n = count_listed(nft_parts[part].pristine);
+
+	for (const char *at = left, *end = left + define_length(left); at < end;
+	     at += line_length(at))
+		n++;
+	return n == count_listed(listing);
+}
+
 /*
  * True when `left` becomes `text` by adding objects and deleting others: what both declare is the
  * same. In a table that is not ours alone, both declare the same objects.
  */
-static bool can_adapt(enum nft_part_id part, const char *left, const char *text)
+static bool can_adapt(enum nft_part_id part, const char *listing, const char *left,
+		      const char *text)
 {
 	size_t length = define_length(text);
 
 	if (length == define_length(left) && strncmp(left, text, length) == 0)
 		return true;
-	if (!nft_parts[part].create)
+	/* Somebody may have written something else into the file that has `left`. */
+	if (!nft_parts[part].create || !is_listed(part, left, listing))
 		return false;
 	for (const char *at = text; at < text + length; at += line_length(at)) {
 		const char *other = find_declaration(left, at);
@@ -240,7 +264,7 @@ static void plan_part(enum nft_part_id part, const struct nft_texts *desired,
 	bool known = left && equal(listing, observed->left_listing[part]);
 	long before = written(stages);
 
-	if (known && can_adapt(part, left, text)) {
+	if (known && can_adapt(part, listing, left, text)) {
 		if (!equal(text, left))
 			adapt(left, text, stages);
 	} else {

@@ -134,6 +134,21 @@ static void desire(const struct scene *scene, struct desired *ret)
 	selections_done(&site.selections);
 }
 
+/* A listing with as many objects as the base ruleset and the text declare: any words do for them.
+ */
+static char *listing_of(enum nft_part_id part, const char *text)
+{
+	char *listing = NULL;
+	size_t size;
+	FILE *f = open_memstream(&listing, &size);
+
+	fputs(nft_parts[part].pristine, f);
+	for (const char *line = text; *line && *line != '#'; line = strchr(line, '\n') + 1)
+		fputs("\tchain a {\n\t}\n", f);
+	fclose(f);
+	return listing;
+}
+
 char *scene_plan(const struct scene *before, const struct scene *now)
 {
 	_cleanup_(nft_observed_done) struct nft_observed rules = {};
@@ -147,11 +162,11 @@ char *scene_plan(const struct scene *before, const struct scene *now)
 		desire(before, &old);
 	desire(now, &new);
 	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
-		rules.listing[part] = strdup(nft_parts[part].pristine);
+		rules.listing[part] = before ? listing_of(part, old.texts.v[part])
+					     : strdup(nft_parts[part].pristine);
 		if (!before)
 			continue;
-		/* Any words do for a listing, as long as they are the same. */
-		rules.left_listing[part] = strdup(nft_parts[part].pristine);
+		rules.left_listing[part] = strdup(rules.listing[part]);
 		rules.left.v[part] = strdup(old.texts.v[part]);
 	}
 

@@ -166,10 +166,14 @@ END_TEST
 
 START_TEST(objects_that_come_and_go_leave_others_alone)
 {
+	static const char listed[] = "table inet mangle {\n\tchain prerouting {\n\t}\n"
+				     "\tchain one {\n\t}\n\tmap old {\n\t}\n"
+				     "\tchain gone {\n\t}\n}\n";
+
 	/* New ones are filled before anything leads to them; old ones go after nothing does. */
 	ck_assert_str_eq(plan_mangle("add chain inet mangle one\nadd map inet mangle old { a; }\n"
 				     "add chain inet mangle gone\n" ONE,
-				     "listed", "listed",
+				     listed, listed,
 				     DEFINE "# chain inet mangle one\n"
 					    "add rule inet mangle one goto two\n" TWO),
 			 "add chain inet mangle two\nadd rule inet mangle two accept\n" PLAN_THEN
@@ -180,6 +184,11 @@ START_TEST(objects_that_come_and_go_leave_others_alone)
 			 "delete chain inet mangle gone\n");
 	ck_assert(!plan.takes_over);
 	ck_assert_uint_eq(plan.n_transactions, 3);
+	/* The text that is kept is not that of the listing. */
+	ck_assert_ptr_eq(strstr(plan_mangle("add chain inet mangle one\n" ONE, listed, listed,
+					    DEFINE ONE TWO),
+				"delete table"),
+			 plan.nft);
 }
 END_TEST
 
