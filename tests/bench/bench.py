@@ -148,6 +148,16 @@ class Site:
             self.router.ip("".join(f"neigh replace {address} lladdr 02:00:00:00:{i:02x}:02 nud permanent dev {interface}\n"
                                    for address, i, interface in known if (":" in address) == (family == "-6")), family)
 
+    def rules(self, count):
+        """So many [rule NAME] sections, of four kinds by turns, in both families. Few packets of the benches match one."""
+        text = ""
+        for i in range(count):
+            net4, net6 = f"203.{i // 250}.{i % 250}.0/24", f"2001:db8:{i:x}::/48"
+            keys = [f"destination = {net4}, {net6}", f"destination = {net4}, {net6}\nprotocol = tcp, udp\ndport = {i + 1}",
+                    f"protocol = udp\ndport = {20000 + i}", f"source = {LAN4[i % 5]}\ndestination = {net4}"][i % 4]
+            text += f"[rule r{i}]\n{keys}\nwans = {self.wans[i % len(self.wans)].name}\n\n"
+        return text
+
     def config(self):
         """mwan.conf of this site."""
         text = (f"[lan]\ninterface = {LAN}\nprefix4 = 10.250.250.0/29\nrouter4 = {LAN4[0]}\nprefix6 = {PREFIX6}\n"
@@ -173,9 +183,9 @@ class Site:
     def load_base(self):
         self.router.run("nft", "-f", BASE)
 
-    def load_mwan(self):
+    def load_mwan(self, rules=0):
         """As after boot: the base ruleset, and what the two programs make of it."""
-        self.router.write(CONFIG, self.config())
+        self.router.write(CONFIG, self.config() + self.rules(rules))
         self.load_base()
         for program in ("update-routes", "update-npt"):
             self.router.run(BIN / program, "--config", CONFIG)

@@ -26,6 +26,11 @@ def mwan(site):
     site.load_mwan()
 
 
+def mwan_with_rules(site):
+    """The same, and 1,000 rules of four kinds."""
+    site.load_mwan(1000)
+
+
 def masquerade_with_rules(site):
     """The first custom ip rule makes every lookup of the kernel's slower, used or not. This tells that from
     what the ruleset costs."""
