@@ -20,7 +20,7 @@ struct rule_map {
 	rule_fields guards, keys;
 	size_t first, last; /* of its rules, by their indexes */
 	size_t block;	    /* they ascend */
-	bool ranked;	    /* its key begins with the rank found so far */
+	bool ranked;	    /* its key ends with the rank found so far */
 	struct rule_boxes boxes;
 	/* A block that changes has other names: its maps belong together. */
 	char name[96];

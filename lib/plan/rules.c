@@ -4,6 +4,8 @@
 
 #include "plan/rules.h"
 
+#include "base/util.h"
+
 #define TABLE "inet mangle"
 /* So many elements go to nft in one command: it checks what it has for each command. */
 #define BATCH 500
@@ -22,7 +24,14 @@ static struct policy_chain chain_of(const struct config *config, size_t rule)
 	return policy_chain(config, config->rules[rule].policy);
 }
 
-/* Each field of the set, as nft has it; first the rank. */
+/*
+ * The order of a key's fields: what differs most between rules comes first. The kernel goes on with
+ * each element that has matched so far, one by one: a thousand have the same protocol.
+ */
+static const enum rule_field in_order[] = { RULE_DESTINATION, RULE_DPORT, RULE_SPORT, RULE_SOURCE,
+					    RULE_PROTOCOL };
+
+/* The fields of a map's key, as nft has them; last the rank. */
 static void write_key(const struct rule_map *map, FILE *f)
 {
 	static const char *const words[N_FAMILIES][N_RULE_FIELDS] = {
@@ -31,16 +40,14 @@ static void write_key(const struct rule_map *map, FILE *f)
 	};
 	const char *separator = "";
 
-	if (map->ranked) {
-		fputs("meta mark", f);
-		separator = " . ";
-	}
-	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
-		if (!(map->keys & RULE_BIT(field)))
+	for (size_t i = 0; i < ARRAY_SIZE(in_order); i++) {
+		if (!(map->keys & RULE_BIT(in_order[i])))
 			continue;
-		fprintf(f, "%s%s", separator, words[map->family][field]);
+		fprintf(f, "%s%s", separator, words[map->family][in_order[i]]);
 		separator = " . ";
 	}
+	if (map->ranked)
+		fprintf(f, "%smeta mark", separator);
 }
 
 static void write_range(const struct range *range, enum family family, unsigned field, FILE *f)
@@ -103,17 +110,17 @@ static void write_box(const struct config *config, const struct rule_map *map,
 {
 	const char *separator = "";
 
-	if (map->ranked) {
-		fprintf(f, "%u-%u", rule_rank(box->rule) + 1, RANK_NONE);
-		separator = " . ";
-	}
-	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
+	for (size_t i = 0; i < ARRAY_SIZE(in_order); i++) {
+		enum rule_field field = in_order[i];
+
 		if (!(map->keys & RULE_BIT(field)))
 			continue;
 		fputs(separator, f);
 		write_range(&box->v[field], map->family, field, f);
 		separator = " . ";
 	}
+	if (map->ranked)
+		fprintf(f, "%s%u-%u", separator, rule_rank(box->rule) + 1, RANK_NONE);
 	if (is_mark)
 		fprintf(f, " : %u", rule_rank(box->rule));
 	else
