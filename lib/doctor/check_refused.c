@@ -111,18 +111,22 @@ static void write_inside4(const struct config *config, struct prefix network, FI
 
 static void advise4(const struct config *config, const struct refused *one, FILE *f)
 {
+	char row[128] = "";
+
 	if (!config->lan.router4.family) {
 		fprintf(f, "give these hosts addresses of %s, or correct prefix4",
 			prefix_str(config->lan.prefix4).s);
 		return;
 	}
+	if (!config_any_wan(config, wan_masquerades4))
+		snprintf(row, sizeof(row), " and `%s = %s PUBLIC, ...` in [map4]",
+			 prefix_str(one->network).s, config->wans[0].name);
 	fputs("if router4 leads there, ", f);
 	write_inside4(config, one->network, f);
 	fprintf(f,
 		" in [lan]%s, then `update-routes`; else, at router4 (OPNsense: Firewall, NAT, "
 		"Outbound), translate %s to an address in %s",
-		config_any_wan(config, wan_masquerades4) ? "" : " and a row for it in [map4]",
-		prefix_str(one->network).s, prefix_str(config->lan.prefix4).s);
+		row, prefix_str(one->network).s, prefix_str(config->lan.prefix4).s);
 }
 
 static void write_source(const struct config *config, const struct refused *one, FILE *f)

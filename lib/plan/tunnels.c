@@ -192,6 +192,54 @@ static void fill_tunnels6(const struct site *site, FILE *f)
 			config->lan.interface, prefix_str(config->lan.prefix6).s);
 }
 
+/* True when what comes in there is a host's. */
+static bool is_hosts(const struct site *site, size_t wan, struct addr public)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = 0; i < config->n_map4_hosts; i++)
+		if (addr_cmp(map4_public(config, &site->facts, i, wan), public) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Hosts of a network share a public address, also with a host that is reached there. Their tunnels
+ * have no zones: the peers that they have asked for are answered in none.
+ */
+static void fill_networks4(const struct site *site, FILE *f)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++) {
+		uint32_t mark = mark_of(i, 0);
+
+		for (size_t w = 0; w < config->n_wans; w++) {
+			struct addr public = map4_public(config, &site->facts, i, w);
+
+			if (!wan_maps4(&config->wans[w]) || !is_hosts(site, w, public) ||
+			    !map4_is_usable(config, &site->facts, i, w))
+				continue;
+			fprintf(f,
+				ADD "tunnels iifname \"%s\" ip daddr %s meta mark set %u meta mark "
+				    ". ip saddr . meta l4proto @tunnels4 update @tunnels4 %s " RESET
+				    " accept\n",
+				config->wans[w].interface, addr_str(public).s, mark,
+				key_of(config, TUNNELS_HOSTS4, true).s);
+		}
+	}
+}
+
+static void fill_networks4_out(const struct config *config, FILE *f)
+{
+	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++)
+		fprintf(f,
+			ADD "tunnels iifname \"%s\" ip saddr %s meta mark set %u update @tunnels4 "
+			    "%s " RESET " accept\n",
+			config->lan.interface, prefix_str(config->map4[i].inside).s, mark_of(i, 0),
+			key_of(config, TUNNELS_HOSTS4, false).s);
+}
+
 static void fill_tunnels(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
@@ -202,12 +250,14 @@ static void fill_tunnels(const struct site *site, FILE *f)
 	/* nft finds other words for them, such as ipv6-icmp, only where netbase is installed. */
 	fputs(ADD "tunnels meta l4proto { icmp, icmpv6 } goto tunnels_errors\n", f);
 	fputs(ADD "tunnels meta l4proto { dccp, sctp, udplite } accept\n", f);
+	fill_networks4(site, f);
 	fputs(ADD "tunnels meta mark set iifname . ip daddr map @tunnels_public4", f);
 	enter(config, TUNNELS_HOSTS4, f);
 	fprintf(f,
 		ADD "tunnels iifname \"%s\" meta mark set ip saddr map @tunnels_inside4 goto "
 		    "tunnels4_out\n",
 		config->lan.interface);
+	fill_networks4_out(config, f);
 	fill_tunnels6(site, f);
 	fputs(ADD "tunnels " RESET "\n", f);
 }

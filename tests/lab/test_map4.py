@@ -8,10 +8,11 @@ import pytest
 import topology
 import wans
 from icmp import ping
-from lab import CLIENT4, SERVERS4, SERVERS6, STRANGER4
+from lab import CLIENT4, SERVERS4, SERVERS6, SPREAD4, STRANGER4
 from test_explain import explain
 from test_inside import FAR, goes, is_told_at_once, routed
 from test_sources import link, owns
+from test_tunnels import ESP, GRE, End
 from traffic import PORT, Load, TcpFlow, UdpFlow, answers, close_all, readable, refused, udp_flows, wait_until
 
 NETWORKS = {"inside4": f"10.250.1.0/24, {FAR}0/24"}
@@ -102,6 +103,29 @@ def test_networks_share_public_addresses(make_lab):
     assert lab.leaks() == {}
 
 
+@pytest.mark.parametrize("protocol", [ESP, GRE])
+def test_tunnels_of_a_network_and_of_the_host_that_has_its_address(make_lab, protocol):
+    """Without ports, only the peer tells whose they are: who has asked for him is answered, the host gets the rest."""
+    lab = routed(make_lab(inside=2, lan=NETWORKS, further={f"{FAR}0/24": "att 104.57.226.194, webpass 136.25.91.243"})).up()
+    with End(lab.client, f"{FAR}7", protocol) as inside, End(lab.opnsense, wans.INSIDE4[1], protocol) as host, \
+            End(lab.internet, STRANGER4, protocol) as peer, End(lab.internet, SPREAD4 + "9", protocol) as other:
+        inside.send(STRANGER4, "out")
+        public = peer.receive()[0]
+        assert public in ("104.57.226.194", "136.25.91.243")
+        for turn in range(3):
+            peer.send(public, f"back {turn}")
+            assert inside.receive() == (STRANGER4, f"back {turn}")
+            # The host's own peer moves from WAN to WAN meanwhile.
+            for address in ("104.57.226.194", "136.25.91.243"):
+                other.send(address, f"in {turn}")
+                assert host.receive() == (SPREAD4 + "9", f"in {turn}")
+                host.send(SPREAD4 + "9", f"answer {turn}")
+                assert other.receive() == (address, f"answer {turn}")
+            inside.send(STRANGER4, f"more {turn}")
+            assert peer.receive() == (public, f"more {turn}")
+    assert lab.leaks() == {}
+
+
 # Leases
 
 OLD, NEW = "104.57.226.193", "104.57.226.195"
@@ -177,6 +201,19 @@ def test_a_lease_is_somebodys_inside_whatever_it_is_now(make_lab, nat4):
     leads_in(lab, NEW)
     assert sources(lab.opnsense, wans.INSIDE4[0]) == {NEW, "136.25.91.242"}
     assert refused(lab.internet, OLD, STRANGER4, seconds=0.3)
+    assert lab.router.run("update-routes", "--check").out == ""
+    assert lab.leaks() == {}
+
+
+def test_leases_of_wans_that_all_masquerade(make_lab):
+    """The plainest site: one host is reached, and all share the addresses."""
+    lab = make_lab([wans.att(nat4="masquerade"), wans.webpass(nat4="masquerade")],
+                   further={wans.INSIDE4[0]: "att lease, webpass lease"}).up()
+    lab.opnsense.nft(COUNT_ECHO)
+    for public in (OLD, "136.25.91.242"):
+        leads_in(lab, public)
+    for source in wans.INSIDE4[:2]:
+        assert sources(lab.opnsense, source) == {OLD, "136.25.91.242"}
     assert lab.router.run("update-routes", "--check").out == ""
     assert lab.leaks() == {}
 

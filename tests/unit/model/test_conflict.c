@@ -138,6 +138,33 @@ START_TEST(an_end_of_the_network_is_no_hosts_unless_the_block_is_routed)
 }
 END_TEST
 
+START_TEST(a_lease_may_be_another_lines_or_still_to_come)
+{
+	struct link_fact *att = &scene.site.facts.wans[ATT].link;
+
+	scene.config.map4[1].publics[ATT] = (struct map4_public){ .lease = true };
+	expect_one(CONFLICT_MAP4_LEASE, ATT,
+		   "10.250.250.3: the lease is 104.57.226.193, which is that of 10.250.250.2");
+	ck_assert(!map4_is_usable(&scene.config, &scene.site.facts, 1, ATT));
+	ck_assert(map4_is_usable(&scene.config, &scene.site.facts, 0, ATT));
+	ck_assert(map4_is_left_out(&scene.config, &scene.site.facts, 1));
+
+	att->source[IPV4] = an_addr("104.57.226.195");
+	expect_none();
+	ck_assert_str_eq(addr_str(map4_public(&scene.config, &scene.site.facts, 1, ATT)).s,
+			 "104.57.226.195");
+	ck_assert(!map4_is_left_out(&scene.config, &scene.site.facts, 1));
+
+	/* Without an address, the others use the WAN; without a gateway, nobody does. */
+	att->source[IPV4] = (struct addr){};
+	expect_none();
+	ck_assert(!map4_is_usable(&scene.config, &scene.site.facts, 1, ATT));
+	ck_assert(map4_is_left_out(&scene.config, &scene.site.facts, 1));
+	scene.site.facts.wans[ATT].gateway[IPV4].present = false;
+	ck_assert(!map4_is_left_out(&scene.config, &scene.site.facts, 1));
+}
+END_TEST
+
 START_TEST(what_the_isp_gives_may_be_inside)
 {
 	struct wan_facts *att = &scene.site.facts.wans[ATT];
@@ -214,6 +241,7 @@ int main(void)
 	tcase_add_test(tcase, a_router_that_is_refused_or_avoided_leaves_it_to_another);
 	tcase_add_test(tcase, a_mapped_address_may_be_a_routers);
 	tcase_add_test(tcase, an_end_of_the_network_is_no_hosts_unless_the_block_is_routed);
+	tcase_add_test(tcase, a_lease_may_be_another_lines_or_still_to_come);
 	tcase_add_test(tcase, what_the_isp_gives_may_be_inside);
 	tcase_add_test(tcase, a_lease_may_be_in_a_network_behind_the_router_inside);
 	tcase_add_test(tcase, a_prefix_may_be_on_the_link);
