@@ -5,6 +5,7 @@
 #include "doctor/check.h"
 
 #include "doctor/links.h"
+#include "health/trouble.h"
 #include "networkd/vlan.h"
 
 #include <errno.h>
@@ -26,6 +27,12 @@ static void diagnose_missing(const struct patient *patient, const struct links *
 	if (*port && links_find(links, port)) {
 		vlan_say_missing(patient->root, interface, port, &fault);
 		diagnosis_fault(patient->diagnosis, "vlan-missing", who, &fault);
+		return;
+	}
+	if (trouble_advise_ppp(interface)) {
+		diagnosis_wrong(patient->diagnosis, "link-missing",
+				"%s: there is no interface %s\n%s", who, interface,
+				trouble_advise_ppp(interface));
 		return;
 	}
 	for (size_t i = 0; i < links->n; i++)

@@ -11,6 +11,14 @@
 #include <errno.h>
 #include <string.h>
 
+const char *trouble_advise_ppp(const char *interface)
+{
+	return strncmp(interface, "ppp", 3) == 0 ? "it is there while pppd has a connection: "
+						   "`journalctl -t pppd` says why it "
+						   "has none"
+						 : NULL;
+}
+
 static bool find_link(const struct trouble_view *view, struct trouble_words *words)
 {
 	const struct link_fact *link = &trouble_facts(view)->link;
@@ -18,8 +26,10 @@ static bool find_link(const struct trouble_view *view, struct trouble_words *wor
 
 	if (!link->link.index) {
 		fprintf(words->what, "there is no interface %s", interface);
-		fputs("correct `interface` in mwan.conf, or name the card in a .link file; "
-		      "`health-check --doctor` lists the cards that are there",
+		fputs(trouble_advise_ppp(interface)
+			      ?: "correct `interface` in mwan.conf, or name the card in a "
+				 ".link file; `health-check --doctor` lists the cards that "
+				 "are there",
 		      words->fix);
 	} else if (!link->up) {
 		fprintf(words->what, "%s is switched off", interface);
@@ -87,10 +97,14 @@ static void find_no_gateway4(const struct trouble_view *view, struct trouble_wor
 	if (i < link->n_addresses) {
 		fprintf(words->what, "no IPv4 gateway: %s has %s, but no default route", interface,
 			addr_str(link->addresses[i].addr).s);
-		fprintf(words->fix,
-			"`networkctl renew %s` asks the ISP again; if none comes, set gateway4 in "
-			"mwan.conf",
-			interface);
+		if (trouble_advise_ppp(interface))
+			fputs("give pppd the options `defaultroute` and `defaultroute-metric 100`",
+			      words->fix);
+		else
+			fprintf(words->fix,
+				"`networkctl renew %s` asks the ISP again; if none comes, set "
+				"gateway4 in mwan.conf",
+				interface);
 	} else {
 		fprintf(words->what, "no IPv4 gateway, and no IPv4 address on %s", interface);
 		fprintf(words->fix,
@@ -147,8 +161,7 @@ static bool is_refused(const struct trouble_view *view, struct fault *why)
 		npt_check_others(config, npt, view->wan, npt->refused[view->wan], why) < 0);
 }
 
-/* What to do about a prefix that is refused: in mwan.conf, if that can do with it, or at the ISP.
- */
+/* What to do about a prefix that is refused: in mwan.conf, if that helps, or at the ISP. */
 static void advise_refused(const struct trouble_view *view, FILE *f)
 {
 	const struct config *config = view->site->config;

@@ -38,6 +38,9 @@ int trouble_describe(const struct trouble_view *view, struct trouble *ret);
  */
 int trouble_of_lan(const struct site *site, struct fault *fault);
 
+/* What to do about a PPP link that is not there; NULL: the interface is none. */
+const char *trouble_advise_ppp(const char *interface);
+
 /* What to do where nothing comes back over the WAN, by whether its gateway answers. */
 void trouble_advise_silence(const struct trouble_view *view, FILE *f);
 

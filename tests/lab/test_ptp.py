@@ -54,6 +54,11 @@ def test_pppoe_carries_both_families_with_segments_that_fit(dsl):
             assert flow.ask().local == inside
     with test_mss.listen(dsl.opnsense, family=test_mss.AF[6], port=8443) as server:
         assert test_mss.connection(server, dsl.internet, 6, dsl.wan("dsl").edge(), STRANGER6)[1] == (1492, 1492)
+    # Some have the other end as gateway, and not the link: both are the same.
+    dsl.router.ip("route replace default via 198.51.100.1 dev ppp0 metric 102\n", 4)
+    dsl.router.run("update-routes")
+    assert "198.51.100.1" in [route.get("gateway") for route in dsl.router.routes(4, "300")]
+    assert set(shares(dsl, 4)) == {"webpass", "dsl"}
     dsl.router.ip("link property add dev ppp0 altname dsl0\n")
     for name in ("ppp0", "dsl0"):
         assert dsl.router.run("update-npt", name, dsl.wan("dsl").prefix6, "--check").code == 0
@@ -68,6 +73,9 @@ def test_pppoe_that_hangs_up_is_left_and_taken_again_with_another_address(dsl):
     steady = [flow for flow, seen in zip(kept, before) if dsl.wan_of(seen.source).name == "webpass"]
     with Load(steady, rounds_per_second=20) as load:
         hang_up(dsl, daemon, "dsl")
+        for option in ("--status", "--doctor"):
+            said = " ".join(dsl.router.run("health-check", option, check=False).out.split())
+            assert "there is no interface ppp0" in said and "`journalctl -t pppd` says why it has none" in said
         for family in (4, 6):
             assert shares(dsl, family) == {"webpass": 60}
         dsl.dial("dsl", AFRESH)

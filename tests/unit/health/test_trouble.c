@@ -81,6 +81,9 @@ START_TEST(the_link_comes_first)
 	expect(IPV4, "there is no interface enatt0.3242: correct `interface` in mwan.conf, or "
 		     "name the card in a .link file; `health-check --doctor` lists the cards "
 		     "that are there");
+	strcpy(scene.config.wans[ATT].interface, "ppp0");
+	expect(IPV4, "there is no interface ppp0: it is there while pppd has a connection: "
+		     "`journalctl -t pppd` says why it has none");
 	ck_assert(!att(IPV4)->eligible && !report.wans[ATT].carrier);
 }
 END_TEST
@@ -94,6 +97,11 @@ START_TEST(then_the_gateway)
 	expect(IPV4, "no IPv4 gateway: enatt0.3242 has 104.57.226.193, but no default route: "
 		     "`networkctl renew enatt0.3242` asks the ISP again; if none comes, set "
 		     "gateway4 in mwan.conf");
+	strcpy(scene.config.wans[ATT].interface, "ppp0");
+	expect(IPV4,
+	       "no IPv4 gateway: ppp0 has 104.57.226.193, but no default route: give pppd the "
+	       "options `defaultroute` and `defaultroute-metric 100`");
+	strcpy(scene.config.wans[ATT].interface, "enatt0.3242");
 	expect(IPV6, "no IPv6 gateway (no router advertisement with a default route): `networkctl "
 		     "reconfigure enatt0.3242` asks for a router (IPv4 pauses); if this ISP has no "
 		     "IPv6, set gateway6 = none");
