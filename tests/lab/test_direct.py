@@ -254,8 +254,9 @@ def test_the_daemon_follows_the_interface(vpn):
 
 
 def test_the_doctor_finds_what_is_missing(vpn):
-    lab, doctor = vpn.lab, Doctor(vpn.lab.router, ("direct", "rules", "tables"))
-    assert doctor.complaints() == []
+    lab, doctor = vpn.lab, Doctor(vpn.lab.router, ("direct", "rules", "tables", "flows"))
+    with TcpFlow(lab.client, site.FAR[4]) as flow:  # it has no mark, and needs none
+        assert flow.echo("x") == "x" and doctor.complaints() == []
     lab.router.ip(f"link set {site.INTERFACE} down\n")
     doctor.follow(doctor.finds("direct", "WRONG", f"direct vpn: {site.INTERFACE} is switched off"))
     lab.router.run("update-routes")
