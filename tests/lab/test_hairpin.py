@@ -10,6 +10,7 @@ import pytest
 import wans
 from icmp import ping
 from lab import CLIENT2_4, CLIENT2_6, CLIENT4, CLIENT6, FORWARDED, SERVERS4, SERVERS6, Lab
+from test_tunnels import ESP, End
 from traffic import PATIENCE, Load, TcpFlow, UdpFlow, close_all, readable, refused, wait_until
 
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -88,6 +89,18 @@ def test_each_identity_reaches_each_public_address_and_shows_its_own_on_that_wan
             assert (seen.server, seen.local, seen.source) == ("opnsense", inside, one.public4[k])
         for k in (1, 2):  # another one's address, and its own
             assert by_all(lab.opnsense, one.public4[1], wans.INSIDE4[k], 7) == {(wans.INSIDE4[1], one.public4[k])}
+
+
+def test_tunnels_without_ports_are_turned_round_too(lab):
+    for one in lab.wans:
+        for inside, source, target, shown in ((wans.INSIDE4[1], wans.INSIDE4[0], one.public4[1], one.public4[0]),
+                                              (wans.ROUTER6, CLIENT6, one.edge(), one.host(CLIENT6))):
+            machine = lab.client if source == CLIENT6 else lab.opnsense
+            with End(lab.opnsense, inside, ESP) as service, End(machine, source, ESP) as host:
+                host.send(target, one.name)
+                assert service.receive() == (shown, one.name)
+                service.send(shown, "answer")
+                assert host.receive() == (target, "answer")
 
 
 def test_clients_reach_a_port_forward_by_each_public_address(lab):
@@ -305,6 +318,15 @@ def test_who_has_no_address_on_the_wan_shows_the_routers(make_lab):
         assert flow.ask()
         assert "of their WAN" not in lab.router.run("update-npt", "enatt0.3242", lab.wan("att").prefix6).err
         assert flow.ask()
+    assert nothing_escaped(lab)
+
+
+def test_a_lease_is_turned_round_where_others_are_masqueraded(make_lab):
+    lab = listen(make_lab([wans.att(), wans.webpass(nat4="masquerade", routed4=False)], inside=0, further={
+        wans.INSIDE4[0]: "att 104.57.226.194, webpass lease"}).up())
+    lease = {one.name: one.address4.split("/")[0] for one in lab.wans}
+    for source in wans.INSIDE4[:3]:
+        assert by_all(lab.opnsense, lease["webpass"], source, 7) == {(wans.INSIDE4[0], lease["webpass"])}
     assert nothing_escaped(lab)
 
 
