@@ -4,10 +4,11 @@
 import shutil
 
 import faults
+import rtnl
 import wans
 from doctor import Doctor
 from lab import SERVERS4, SERVERS6, STRANGER4, STRANGER6
-from traffic import UdpFlow, answers, close_all, udp_flows
+from traffic import UdpFlow, answers, close_all, udp_flows, wait_until
 
 DRAINED = "/var/lib/mwan/drained"
 FAMILIES = ("ipv4", "ipv6")
@@ -134,6 +135,8 @@ def test_a_wan_that_is_back_is_held_and_the_backup_gives_its_flows_back(watch):
     wait_both(daemon, "att", obstacle=None, eligible=True)
     daemon.wait(lambda: lab.shares(ask_again(flows)) == {"att": len(flows)}, "the flows are back on att")
     assert {lab.wan_of(source).name for source, _ in before} == {"webpass"}
+    # The table has them still: asked again, they would only begin anew.
+    assert all(rtnl.marked(lab.router, family, lab.wan("webpass").mark) == 1 for family in (4, 6))
     assert sources(ask_again(entered)) == stay
     assert lab.leaks() == {}
     close_all(flows + entered)
@@ -240,6 +243,17 @@ def test_a_drain_ends_by_itself(watch):
     wait_both(daemon, "att", eligible=True)
     assert new_flows(lab) == {"att", "webpass"}
     daemon.wait(lambda: "att" not in lab.router.read(DRAINED).replace("that", ""), "the file is clean")
+
+
+def test_the_daemon_follows_the_file_itself(watch):
+    """Not only once a minute, when it looks in any case."""
+    lab, daemon = watch()
+    lab.router.write(f"{DRAINED}.new", "att 1000 0\n")
+    lab.router.run("mv", f"{DRAINED}.new", DRAINED)
+    wait_until(lambda: both(daemon, "att", eligible=False, obstacle="drained"), "drained", 30)
+    assert new_flows(lab) == {"webpass"}
+    lab.router.run("rm", DRAINED)
+    wait_until(lambda: both(daemon, "att", eligible=True), "not drained", 30)
 
 
 def test_without_the_daemon_a_drain_acts_at_once(lab):
