@@ -24,13 +24,13 @@ static const char *state_of(enum obstacle before, enum obstacle now)
 /* Those that a change of a WAN's state explains come last. */
 static const char *const events[N_CAUSES] = {
 	[CAUSE_CONFIG] = "mwan.conf was read",
-	[CAUSE_DRAIN] = "a WAN was drained, or is no longer",
 	[CAUSE_NFT] = "somebody has changed nftables",
 	[CAUSE_OURS] = "somebody has changed mwan's routes or rules",
 	[CAUSE_PREFIX_END] = "the lifetime of a prefix has ended",
 	[CAUSE_NEIGHBOUR] = "a neighbour has come or gone",
 	[CAUSE_ROUTER] = "nothing comes back over a router",
 	[CAUSE_NETWORKD] = "systemd-networkd has news",
+	[CAUSE_DRAIN] = "a WAN was drained, or is no longer",
 	[CAUSE_VERDICT] = "a verdict has changed",
 	[CAUSE_ROUTE] = "a route has changed",
 	[CAUSE_GATEWAY] = "a default route has changed",

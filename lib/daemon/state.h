@@ -29,7 +29,6 @@ struct lan_memory {
 /* What makes a run due. Of those from CAUSES_OF_WANS on, the state of a WAN says more. */
 enum cause {
 	CAUSE_CONFIG,
-	CAUSE_DRAIN,
 	CAUSE_NFT,
 	CAUSE_OURS,
 	CAUSE_PREFIX_END,
@@ -38,6 +37,7 @@ enum cause {
 	CAUSES_OF_WANS,
 	CAUSE_NETWORKD = CAUSES_OF_WANS,
 	CAUSE_VERDICT,
+	CAUSE_DRAIN,
 	CAUSE_ROUTE,
 	CAUSE_GATEWAY,
 	CAUSE_LINK,
