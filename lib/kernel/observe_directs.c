@@ -22,13 +22,14 @@ void observe_direct_link(const struct config *config, struct nlmsghdr *message,
 			 const struct netlink_names *names, struct facts *facts)
 {
 	struct ifinfomsg *info = nlmsg_data(message);
-	const int32_t *inet6 = netlink_inet6_conf(message);
 
 	for (size_t i = 0; i < config->n_directs; i++) {
 		struct direct_fact *direct = &facts->directs[i];
+		const int32_t *inet6;
 
 		if (!is_among(names, config->directs[i].written))
 			continue;
+		inet6 = netlink_inet6_conf(message);
 		direct->link.index = info->ifi_index;
 		snprintf(direct->link.name, sizeof(direct->link.name), "%s", names->v[0]);
 		/* WireGuard's has no link-local address. */

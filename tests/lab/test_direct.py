@@ -241,6 +241,26 @@ def test_a_route_of_the_interfaces_owner_is_kept_and_used(vpn, family):
     assert [kind for kind in direct_routes(lab, family) if kind[0] != "7"] == own
 
 
+def test_the_interface_may_be_written_by_an_alternative_name(vpn):
+    """One of a WAN's link is as good as missing: nothing leaves there."""
+    lab = vpn.lab
+    for link, reached in ((site.INTERFACE, True), (lab.wan("att").interface, False)):
+        lab.router.ip(f"link property add dev {link} altname office0\n")
+        lab.configure(directs={"vpn": {**site.DIRECT["vpn"], "interface": "office0"}})
+        lab.router.run("update-routes")
+        for family in (4, 6):
+            if reached:
+                with UdpFlow(lab.client, site.FAR[family]) as flow:
+                    assert flow.ask()
+            else:
+                assert sends_by_any_wan(lab, site.FAR[family], family) == []
+                assert [kind[2] for kind in direct_routes(lab, family) if kind[0] != "7"] == []
+        lab.router.ip(f"link property del dev {link} altname office0\n")
+    lab.configure(directs=site.DIRECT)
+    lab.router.run("update-routes")
+    assert vpn.seen_by_providers() == 0
+
+
 def test_the_daemon_follows_the_interface(vpn):
     lab = vpn.lab
     lab.daemon()
