@@ -40,6 +40,7 @@ class Line(threading.Thread):
                 self._fds.append(_tun(namespace, name))
         except BaseException:
             self._close()
+            os.close(self._wake)
             raise
         self.start()
 
@@ -68,11 +69,14 @@ class Line(threading.Thread):
         return True
 
     def _close(self):
-        for fd in (*self._fds, self._wake):
+        for fd in self._fds:
             os.close(fd)
         self._fds = []
 
     def hang_up(self):
-        if self.is_alive():
+        """Also where the devices have gone already."""
+        if self._wake >= 0:
             os.eventfd_write(self._wake, 1)
             self.join()
+            os.close(self._wake)
+            self._wake = -1
