@@ -83,7 +83,7 @@ static bool find_inside(const struct trouble_view *view, struct trouble_words *w
 
 static bool find_map4(const struct trouble_view *view, struct trouble_words *words)
 {
-	return find_conflict(view, CONFLICT_MAP4_GATEWAY, CONFLICT_MAP4_END, words);
+	return find_conflict(view, CONFLICT_MAP4_GATEWAY, CONFLICT_MAP4_LEASE, words);
 }
 
 static void find_no_gateway4(const struct trouble_view *view, struct trouble_words *words)

@@ -7,6 +7,7 @@ import pytest
 
 import topology
 import wans
+from doctor import Doctor
 from icmp import ping
 from lab import CLIENT4, SERVERS4, SERVERS6, SPREAD4, STRANGER4
 from test_explain import explain
@@ -242,6 +243,8 @@ def test_a_lease_that_another_line_has_is_left_out(make_lab):
     assert sources(lab.opnsense, wans.INSIDE4[0]) == {OLD, "136.25.91.242"}
     with UdpFlow(lab.internet, OLD, STRANGER4) as flow:
         assert flow.ask().local == wans.INSIDE4[0]
+    assert "have the lease" in " ".join(lab.router.run("health-check", "--once", check=False).out.split())
+    Doctor(lab.router).finds("conflicts", "WRONG", f"the lease is {OLD}")
     lab.router.ip("addr flush dev enatt0.3242\nroute add 104.57.226.198 dev enatt0.3242\n"
                   "route add default via 104.57.226.198 dev enatt0.3242 metric 100\n", 4)
     lab.router.run("update-routes")
