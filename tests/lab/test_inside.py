@@ -56,7 +56,7 @@ def test_hosts_on_the_link_itself(link):
             with TcpFlow(lab.internet, outside, stranger) as flow:
                 assert (flow.greeting.server, flow.greeting.local) == ("opnsense", inside)
         # The edge is the router: nobody else gets what comes for it, not even who has that number inside.
-        assert ping(lab.internet, one.edge(), STRANGER6)
+        assert ping(lab.internet, one.edge(), STRANGER6) and ping(lab.opnsense, one.edge(), HOST6)
         assert refused(lab.internet, one.edge(), STRANGER6, seconds=0.3)
     # Between the hosts and the router no WAN is needed.
     for router, host in (("10.250.250.1", HOST4), ("3d06:bad:b01::5", HOST6)):
