@@ -25,12 +25,40 @@ static enum rule_field next_field(rule_fields fields, unsigned from)
 	(field) < N_RULE_FIELDS;                                                                   \
 	(field) = next_field(fields, (field) + 1)
 
+/* What the rule matches in the field: all values, if it doesn't ask for it. */
+static const struct ranges *values_of(const struct rule_conf *rule, enum family family,
+				      enum rule_field field)
+{
+	static struct range address4 = { { 0, 0 }, { 0, UINT32_MAX } };
+	static struct range address6 = { { 0, 0 }, { UINT64_MAX, UINT64_MAX } };
+	static struct range protocol = { { 0, 0 }, { 0, UINT8_MAX } };
+	static struct range port = { { 0, 0 }, { 0, UINT16_MAX } };
+	static struct range class = { { 0, 0 }, { 0, 63 } };
+	static const struct ranges all[N_FAMILIES][N_RULE_FIELDS] = {
+		{ { &address4, 1 },
+		  { &address4, 1 },
+		  { &protocol, 1 },
+		  { &port, 1 },
+		  { &port, 1 },
+		  { &class, 1 } },
+		{ { &address6, 1 },
+		  { &address6, 1 },
+		  { &protocol, 1 },
+		  { &port, 1 },
+		  { &port, 1 },
+		  { &class, 1 } },
+	};
+	const struct ranges *own = &rule->fields[family][field];
+
+	return own->n > 0 ? own : &all[family][field];
+}
+
 size_t rule_boxes_count(const struct rule_conf *rule, enum family family, rule_fields fields)
 {
 	size_t n = 1;
 
 	for (EACH_FIELD(field, fields))
-		if (__builtin_mul_overflow(n, rule->fields[family][field].n, &n))
+		if (__builtin_mul_overflow(n, values_of(rule, family, field)->n, &n))
 			return SIZE_MAX;
 	return n;
 }
@@ -38,8 +66,8 @@ size_t rule_boxes_count(const struct rule_conf *rule, enum family family, rule_f
 int rule_boxes_make(const struct config *config, size_t rule, enum family family,
 		    rule_fields fields, struct rule_boxes *ret)
 {
-	const struct ranges *of = config->rules[rule].fields[family];
-	size_t n = rule_boxes_count(&config->rules[rule], family, fields);
+	const struct rule_conf *of = &config->rules[rule];
+	size_t n = rule_boxes_count(of, family, fields);
 
 	ret->v = calloc(n, sizeof(*ret->v));
 	if (!ret->v)
@@ -49,8 +77,10 @@ int rule_boxes_make(const struct config *config, size_t rule, enum family family
 
 		ret->v[ret->n].rule = rule;
 		for (EACH_FIELD(field, fields)) {
-			ret->v[ret->n].v[field] = of[field].v[rest % of[field].n];
-			rest /= of[field].n;
+			const struct ranges *values = values_of(of, family, field);
+
+			ret->v[ret->n].v[field] = values->v[rest % values->n];
+			rest /= values->n;
 		}
 	}
 	return 0;
@@ -139,8 +169,8 @@ static int cut_all(struct rule_boxes *pieces, const struct rule_box *hole, rule_
 }
 
 /* Adds what is left of one box without the rule. 0, -E2BIG or -ENOMEM. */
-static int subtract_from(const struct rule_box *box, const struct ranges *of, rule_fields fields,
-			 size_t most, struct rule_boxes *ret)
+static int subtract_from(const struct rule_box *box, const struct rule_conf *of, enum family family,
+			 rule_fields fields, size_t most, struct rule_boxes *ret)
 {
 	_cleanup_(rule_boxes_done) struct rule_boxes pieces = {};
 	const struct range *holes[N_RULE_FIELDS];
@@ -148,7 +178,8 @@ static int subtract_from(const struct rule_box *box, const struct ranges *of, ru
 	int r = APPEND(pieces.v, pieces.n, *box);
 
 	for (EACH_FIELD(field, fields)) {
-		holes[field] = overlapping(&of[field], &box->v[field], &counts[field]);
+		holes[field] =
+			overlapping(values_of(of, family, field), &box->v[field], &counts[field]);
 		if (__builtin_mul_overflow(n, counts[field], &n))
 			return -E2BIG;
 	}
@@ -176,7 +207,7 @@ int rule_boxes_subtract(struct rule_boxes *boxes, const struct rule_conf *earlie
 	int r = 0;
 
 	for (size_t i = 0; i < boxes->n && r == 0; i++)
-		r = subtract_from(&boxes->v[i], earlier->fields[family], fields, most, &left);
+		r = subtract_from(&boxes->v[i], earlier, family, fields, most, &left);
 	if (r < 0)
 		return r;
 	rule_boxes_done(boxes);

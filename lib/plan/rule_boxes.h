@@ -24,7 +24,8 @@ struct rule_boxes {
 
 void rule_boxes_done(struct rule_boxes *boxes);
 
-/* How many boxes the rule has in those fields of the family; SIZE_MAX: very many. */
+/* How many boxes the rule has in those fields of the family; SIZE_MAX: very many. Of a field that
+ * it doesn't ask for, it has all values. */
 size_t rule_boxes_count(const struct rule_conf *rule, enum family family, rule_fields fields);
 /* Fills *ret, which is empty, with them. 0 or -ENOMEM. */
 int rule_boxes_make(const struct config *config, size_t rule, enum family family,

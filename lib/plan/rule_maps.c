@@ -13,6 +13,8 @@
 /* Taking earlier rules out of a rule may give so many boxes, for n that it had. */
 #define MOST_PIECES(n) (4 * (n) + 64)
 
+#define FEW_NETWORKS 2048
+
 #define ADDRESSES (RULE_BIT(RULE_SOURCE) | RULE_BIT(RULE_DESTINATION))
 #define ALL_KEYS (ADDRESSES | RULE_BIT(RULE_PROTOCOL) | RULE_BIT(RULE_SPORT) | RULE_BIT(RULE_DPORT))
 
@@ -22,9 +24,17 @@ struct rule_placed {
 	struct range address, dport;
 };
 
+/* Rules of a class share a map, also if not all ask for the same fields. */
+enum rule_class {
+	CLASS_DESTINATION,
+	CLASS_DPORT, /* and no destination */
+	CLASS_NONE,
+};
+
 struct rule_maker {
 	const struct config *config;
 	enum family family;
+	rule_fields of_class[CLASS_NONE]; /* what its rules ask for, all together */
 	struct rule_placed *placed; /* owned; rules of the family that are in maps, in order */
 	size_t n_placed;
 	struct rule_maps *maps;
@@ -45,25 +55,74 @@ static const struct ranges *fields_of(const struct rule_maker *maker, size_t rul
 
 /* ---- which map ---- */
 
-static void divide_fields(const struct rule_maker *maker, size_t rule, struct rule_map *ret)
+static rule_fields fields_asked(const struct rule_maker *maker, size_t rule)
+{
+	rule_fields asked = 0;
+
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
+		asked |= fields_of(maker, rule)[field].n > 0 ? RULE_BIT(field) : 0;
+	return asked;
+}
+
+/* Only rules with few boxes; and nft has no more than five fields in a key, with the rank. */
+static enum rule_class class_of(const struct rule_maker *maker, size_t rule)
+{
+	rule_fields asked = fields_asked(maker, rule);
+
+	if (asked & RULE_BIT(RULE_SPORT) ||
+	    rule_boxes_count(&maker->config->rules[rule], maker->family, asked) > MOST_BOXES)
+		return CLASS_NONE;
+	return asked & RULE_BIT(RULE_DESTINATION) ? CLASS_DESTINATION
+	       : asked & RULE_BIT(RULE_DPORT)	  ? CLASS_DPORT
+						  : CLASS_NONE;
+}
+
+/*
+ * What the rules of each class ask for in the family. Up to some number of networks, a key of two
+ * fields is faster than an address alone: the kernel has another kind of map for it.
+ */
+static void find_classes(struct rule_maker *maker)
+{
+	size_t n_networks = 0;
+
+	memset(maker->of_class, 0, sizeof(maker->of_class));
+	for (size_t i = 0; i < maker->config->n_rules; i++) {
+		enum rule_class class = class_of(maker, i);
+
+		if (maker->config->rules[i].has[maker->family] && class != CLASS_NONE)
+			maker->of_class[class] |= fields_asked(maker, i) & ~RULE_BIT(RULE_DSCP);
+		n_networks += fields_of(maker, i)[RULE_DESTINATION].n;
+	}
+	if (maker->of_class[CLASS_DESTINATION] == RULE_BIT(RULE_DESTINATION) &&
+	    n_networks <= FEW_NETWORKS)
+		maker->of_class[CLASS_DESTINATION] |= RULE_BIT(RULE_PROTOCOL);
+}
+
+/* The longest list of the rule, which has too many boxes for all of them. */
+static rule_fields longest_of(const struct rule_maker *maker, size_t rule)
 {
 	const struct ranges *fields = fields_of(maker, rule);
-	rule_fields asked = 0, longest = 0;
-	size_t most = 0;
+	unsigned longest = 0;
 
-	for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
-		asked |= fields[field].n > 0 ? RULE_BIT(field) : 0;
-		if (field != RULE_DSCP && fields[field].n > most) {
-			most = fields[field].n;
-			longest = RULE_BIT(field);
-		}
-	}
-	/* nft has no more than five fields in a key, and one may be the rank. */
+	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
+		if (field != RULE_DSCP && fields[field].n > fields[longest].n)
+			longest = field;
+	return RULE_BIT(longest);
+}
+
+static void divide_fields(const struct rule_maker *maker, size_t rule, struct rule_map *ret)
+{
+	rule_fields asked = fields_asked(maker, rule);
+	enum rule_class class = class_of(maker, rule);
+
 	ret->keys = asked & ~RULE_BIT(RULE_DSCP);
 	if (ret->keys == ALL_KEYS)
 		ret->keys &= ~RULE_BIT(RULE_PROTOCOL);
-	if (rule_boxes_count(&maker->config->rules[rule], maker->family, ret->keys) > MOST_BOXES)
-		ret->keys = longest;
+	if (class != CLASS_NONE)
+		ret->keys = maker->of_class[class];
+	else if (rule_boxes_count(&maker->config->rules[rule], maker->family, ret->keys) >
+		 MOST_BOXES)
+		ret->keys = longest_of(maker, rule);
 	ret->guards = asked & ~ret->keys;
 }
 
@@ -119,7 +178,8 @@ static bool overlap(const struct rule_maker *maker, size_t a, size_t b, rule_fie
 	const struct ranges *of_a = fields_of(maker, a), *of_b = fields_of(maker, b);
 
 	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
-		if (keys & RULE_BIT(field) && !ranges_overlap(&of_a[field], &of_b[field]))
+		if (keys & RULE_BIT(field) && of_a[field].n > 0 && of_b[field].n > 0 &&
+		    !ranges_overlap(&of_a[field], &of_b[field]))
 			return false;
 	return true;
 }
@@ -274,6 +334,7 @@ int rule_maps_make(const struct config *config, struct rule_maps *ret)
 
 	for (maker.family = 0; maker.family < N_FAMILIES; maker.family++) {
 		maker.n_placed = 0;
+		find_classes(&maker);
 		for (size_t i = 0; i < config->n_rules && r == 0; i++)
 			if (config->rules[i].has[maker.family])
 				r = add_rule(&maker, i);

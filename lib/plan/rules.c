@@ -256,7 +256,8 @@ void rules_write_lookups(const struct config *config, const struct rule_maps *ma
 		look_up_rank(config, map, rule, f);
 		if (!ends)
 			continue;
-		fprintf(f, "%s meta nfproto %s meta mark vmap @%s\n", rule, family, map->ranks);
+		fprintf(f, "%s meta nfproto %s meta mark != %u meta mark vmap @%s\n", rule, family,
+			RANK_NONE, map->ranks);
 		fprintf(f, "%s meta nfproto %s meta mark set 0\n", rule, family);
 	}
 }

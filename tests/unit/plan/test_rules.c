@@ -264,7 +264,7 @@ START_TEST(kinds_that_alternate_cost_one_look_up_each)
 			i, i + 1, i, i / 250, i % 250);
 	ck_assert_int_eq(memory_close(&text, &rules), 0);
 	expect_maps(rules,
-		    "ranks4_l4proto_dport 500\nranked4_daddr 500\nrules6_l4proto_dport 500\n");
+		    "ranks4_l4proto_dport 500\nranked4_daddr_l4proto 500\nrules6_l4proto_dport 500\n");
 }
 END_TEST
 
