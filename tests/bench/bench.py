@@ -158,15 +158,19 @@ class Site:
             text += f"[rule r{i}]\n{keys}\nwans = {self.wans[i % len(self.wans)].name}\n\n"
         return text
 
-    def config(self):
-        """mwan.conf of this site."""
-        text = (f"[lan]\ninterface = {LAN}\nprefix4 = 10.250.250.0/29\nrouter4 = {LAN4[0]}\nprefix6 = {PREFIX6}\n"
+    def config(self, mappings=len(LAN4)):
+        """mwan.conf of this site. More mappings than LAN4 has are made up."""
+        prefix4 = "10.250.250.0/29" if mappings == len(LAN4) else "10.250.240.0/20"
+        text = (f"[lan]\ninterface = {LAN}\nprefix4 = {prefix4}\nrouter4 = {LAN4[0]}\nprefix6 = {PREFIX6}\n"
                 f"router6 = {ROUTER6}\nrouter6_linklocal = fe80::2\n\n")
         for w in self.wans:
             text += f"[wan {w.name}]\ninterface = {w.interface}\nmark = {w.mark}\ntable = {w.table}\nprefix6 = {w.prefix6}\n\n"
         text += "[map4]\n"
         for i, inside in enumerate(LAN4):
             text += f"{inside} = " + ",\n    ".join(f"{w.name} {w.public4[i]}" for w in self.wans) + "\n"
+        for i in range(mappings - len(LAN4)):
+            text += f"10.250.{251 + i // 250}.{i % 250 + 1} = " + ",\n    ".join(
+                f"{w.name} 60.{n}.{i // 250}.{i % 250 + 1}" for n, w in enumerate(self.wans)) + "\n"
         return text
 
     def in_shell(self):
