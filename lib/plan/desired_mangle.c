@@ -173,6 +173,9 @@ int desired_mangle(const struct site *site, FILE *f)
 		fprintf(f, "add chain inet mangle wan_%s\n", config->wans[i].name);
 	each_selection(site, declare_choose, f);
 	rules_declare(config, &maps, f);
+	r = flow_groups_declare(site, f);
+	if (r < 0)
+		return r;
 
 	each_selection(site, fill_share, f);
 	each_selection(site, fill_choose, f);
@@ -183,7 +186,9 @@ int desired_mangle(const struct site *site, FILE *f)
 		fill_from_wan(site, i, f);
 	hairpins_write(site, f);
 	rules_write_maps(config, &maps, f);
-	flow_groups_write(site, &maps, f);
+	r = flow_groups_write(site, &maps, f);
+	if (r < 0)
+		return r;
 	masqueraded_write(site, f);
 	fill_prerouting(config, f);
 	return 0;

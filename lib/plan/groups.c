@@ -77,9 +77,67 @@ struct group_suffix group_suffix(const struct config *config, const struct flow_
 
 /* ---- the chains ---- */
 
+/* More hosts than this are in a set, where each policy has to know them. */
+#define FEW_HOSTS 16
+
+/* The hosts of [map4]. */
+struct mapped_hosts {
+	bool *left_out; /* owned; by the line's index: some WAN can't translate it */
+	size_t n;	/* the others */
+	char set[24];	/* that has these, and is named for them; "": there is none */
+};
+
+static void hosts_done(struct mapped_hosts *hosts)
+{
+	free(hosts->left_out);
+}
+
+static int find_hosts(const struct site *site, struct mapped_hosts *ret)
+{
+	const struct config *config = site->config;
+	uint32_t hash = 2166136261U; /* FNV-1a */
+
+	ret->left_out = calloc(config->n_map4_hosts + 1, sizeof(*ret->left_out));
+	if (!ret->left_out)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_map4_hosts; i++) {
+		ret->left_out[i] = map4_is_left_out(config, &site->facts, i);
+		if (ret->left_out[i])
+			continue;
+		hash = (hash ^ config->map4[i].inside.addr.in.s_addr) * 16777619U;
+		ret->n++;
+	}
+	if (config->n_rules > 0 && ret->n > FEW_HOSTS)
+		snprintf(ret->set, sizeof(ret->set), "mapped.%08x", hash);
+	return 0;
+}
+
+static void write_hosts(const struct config *config, const struct mapped_hosts *hosts, FILE *f)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < config->n_map4_hosts; i++) {
+		if (hosts->left_out[i])
+			continue;
+		fprintf(f, "%s%s", separator, prefix_brief_str(config->map4[i].inside).s);
+		separator = ", ";
+	}
+}
+
+int flow_groups_declare(const struct site *site, FILE *f)
+{
+	_cleanup_(hosts_done) struct mapped_hosts hosts = {};
+	int r = find_hosts(site, &hosts);
+
+	if (r == 0 && *hosts.set)
+		fprintf(f, "add set inet mangle %s { type ipv4_addr; }\n", hosts.set);
+	return r;
+}
+
 /* A chain that leads to the groups of one policy. */
 struct group_writer {
 	const struct site *site;
+	const struct mapped_hosts *hosts;
 	char rule[144];	  /* "add rule inet mangle from_lan" */
 	char policy[100]; /* what names of its chains end in: "", "/att" */
 	FILE *f;
@@ -100,22 +158,19 @@ static void write_line(const struct group_writer *writer, size_t map4)
 static void write_mapped(const struct group_writer *writer)
 {
 	const struct config *config = writer->site->config;
-	const struct facts *facts = &writer->site->facts;
-	FILE *f = writer->f;
-	size_t n = 0;
+	const struct mapped_hosts *hosts = writer->hosts;
 
 	for (size_t i = 0; i < config->n_map4_hosts; i++)
-		if (map4_is_left_out(config, facts, i))
+		if (hosts->left_out[i])
 			write_line(writer, i);
-	for (size_t i = 0; i < config->n_map4_hosts; i++) {
-		if (map4_is_left_out(config, facts, i))
-			continue;
-		fprintf(f, "%s%s%s", n ? "" : writer->rule, n ? ", " : " ip saddr { ",
-			prefix_brief_str(config->map4[i].inside).s);
-		n++;
+	if (*hosts->set) {
+		fprintf(writer->f, "%s ip saddr @%s goto choose4%s\n", writer->rule, hosts->set,
+			writer->policy);
+	} else if (hosts->n > 0) {
+		fprintf(writer->f, "%s ip saddr { ", writer->rule);
+		write_hosts(config, hosts, writer->f);
+		fprintf(writer->f, " } goto choose4%s\n", writer->policy);
 	}
-	if (n > 0)
-		fprintf(f, " } goto choose4%s\n", writer->policy);
 	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++)
 		write_line(writer, i);
 }
@@ -141,11 +196,11 @@ static void write_groups(const struct group_writer *writer)
 			addr_str(config->lan.router6).s, policy);
 }
 
-static struct group_writer writer_for(const struct site *site, const char *chain, size_t policy,
-				      FILE *f)
+static struct group_writer writer_for(const struct site *site, const struct mapped_hosts *hosts,
+				      const char *chain, size_t policy, FILE *f)
 {
 	const char *name = site->config->policies[policy].name;
-	struct group_writer writer = { .site = site, .f = f };
+	struct group_writer writer = { .site = site, .hosts = hosts, .f = f };
 
 	snprintf(writer.rule, sizeof(writer.rule), "add rule inet mangle %s", chain);
 	snprintf(writer.policy, sizeof(writer.policy), "%s%s", *name ? "/" : "", name);
@@ -153,14 +208,24 @@ static struct group_writer writer_for(const struct site *site, const char *chain
 }
 
 /* With rules, each policy has a chain, to which they lead; without, all flows take one way. */
-void flow_groups_write(const struct site *site, const struct rule_maps *maps, FILE *f)
+int flow_groups_write(const struct site *site, const struct rule_maps *maps, FILE *f)
 {
 	const struct config *config = site->config;
-	struct group_writer writer = writer_for(site, "from_lan", 0, f);
+	_cleanup_(hosts_done) struct mapped_hosts hosts = {};
+	struct group_writer writer = writer_for(site, &hosts, "from_lan", 0, f);
+	int r = find_hosts(site, &hosts);
 
+	if (r < 0)
+		return r;
+	if (*hosts.set) {
+		fprintf(f, "# set inet mangle %s\nadd element inet mangle %s { ", hosts.set,
+			hosts.set);
+		write_hosts(config, &hosts, f);
+		fputs(" }\n", f);
+	}
 	for (size_t i = 0; i < config->n_policies && config->n_rules > 0; i++) {
 		struct policy_chain chain = policy_chain(config, i);
-		struct group_writer of_policy = writer_for(site, chain.s, i, f);
+		struct group_writer of_policy = writer_for(site, &hosts, chain.s, i, f);
 
 		fprintf(f, "# chain inet mangle %s\n", chain.s);
 		write_groups(&of_policy);
@@ -173,8 +238,9 @@ void flow_groups_write(const struct site *site, const struct rule_maps *maps, FI
 
 	if (config->n_rules == 0) {
 		write_groups(&writer);
-		return;
+		return 0;
 	}
 	rules_write_lookups(config, maps, writer.rule, f);
 	fprintf(f, "%s goto %s\n", writer.rule, policy_chain(config, 0).s);
+	return 0;
 }

@@ -32,5 +32,7 @@ struct group_suffix {
 };
 struct group_suffix group_suffix(const struct config *config, const struct flow_group *group);
 
-/* Writes the chains that lead each new flow from inside to the chain of its group. */
-void flow_groups_write(const struct site *site, const struct rule_maps *maps, FILE *f);
+/* Declares and writes what leads each new flow from inside to the chain of its group. 0 or -ENOMEM.
+ */
+int flow_groups_declare(const struct site *site, FILE *f);
+int flow_groups_write(const struct site *site, const struct rule_maps *maps, FILE *f);

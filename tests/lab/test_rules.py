@@ -303,6 +303,22 @@ def test_sources_that_not_each_wan_translates_use_those_of_the_rule_that_do(make
         assert flow.ask(seconds=1) is None
 
 
+def test_many_hosts_of_map4_are_known_to_each_rule(make_lab):
+    """They stand in one set then; a source that is not among them is refused."""
+    further = {f"10.250.250.{n}": f"isp1 192.0.2.{n}, isp2 198.51.100.{n}" for n in range(50, 80)}
+    lab = make_lab(wans.many([1, 1]), lan={"prefix4": "10.250.250.0/24"}, inside=4, further=further,
+                   rules={"calls": {"dport": "5060", "wans": "isp1"}, "web": {"dport": "5065", "wans": "isp2, isp1"}}).up()
+    assert "@mapped" in lab.router.command(["nft", "list", "chain", "inet", "mangle", "policy/isp1"])
+    assert used(lab, 4, port=5060) == {"isp1"} and used(lab, 4, source=wans.INSIDE4[3], port=5060) == {"isp1"}
+    assert used(lab, 4, port=5065, count=40) == TIER1
+    for port in (5060, PORT):
+        with Flow(lab, SERVERS4[0], wans.INSIDE4[4], port) as flow:
+            assert flow.ask(seconds=1) is None
+    with lab.router.monitor() as monitor:
+        lab.router.update()
+        assert monitor.events() == {}
+
+
 # @FILEs
 
 def listed(lab, text):
