@@ -176,6 +176,7 @@ START_TEST(each_site_gets_its_plan)
 		{ "inside4", "inside4-from-empty" },
 		{ "direct", "direct-from-empty" },
 		{ "shared-publics", "shared-publics-from-empty" },
+		{ "rules", "rules-from-empty" },
 	};
 	struct scene site;
 
@@ -202,7 +203,7 @@ int main(void)
 	tcase_add_test(tcase, replaced_opnsense_is_followed_in_all_tables);
 	tcase_add_test(tcase, a_mapped_address_that_is_the_gateways_is_left_out);
 	tcase_add_test(tcase, a_site_without_hairpin_has_nothing_of_it);
-	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 8);
+	tcase_add_loop_test(tcase, each_site_gets_its_plan, 0, 9);
 	tcase_add_test(tcase, a_direct_network_ends_in_main_while_its_interface_is_missing);
 	tcase_add_test(tcase, a_new_lease_is_followed_where_map4_names_it);
 	return run_case(tcase, "golden");

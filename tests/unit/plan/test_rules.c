@@ -263,8 +263,9 @@ START_TEST(kinds_that_alternate_cost_one_look_up_each)
 			"[rule d%u]\ndestination = 198.51.%u.%u\nwans = webpass\n",
 			i, i + 1, i, i / 250, i % 250);
 	ck_assert_int_eq(memory_close(&text, &rules), 0);
-	expect_maps(rules,
-		    "ranks4_l4proto_dport 500\nranked4_daddr_l4proto 500\nrules6_l4proto_dport 500\n");
+	expect_maps(
+		rules,
+		"ranks4_l4proto_dport 500\nranked4_daddr_l4proto 500\nrules6_l4proto_dport 500\n");
 }
 END_TEST
 

@@ -5,6 +5,8 @@
 #include "scene.h"
 #include "suite.h"
 
+#include <string.h>
+
 static struct scene scene;
 static const struct selection *selection; /* of the site */
 
@@ -261,6 +263,78 @@ START_TEST(any_weights_cover_every_slot)
 }
 END_TEST
 
+/* ---- rules ---- */
+
+/* Which WANs flows of the rule's policy may choose: "01" are fibre and cable. */
+static const char *of_rule(const char *rule, enum family family)
+{
+	static char members[4];
+	size_t i = 0;
+
+	while (strcmp(scene.config.rules[i].name, rule) != 0)
+		i++;
+	members[0] = '\0';
+	for (size_t s = 0; s < scene.site.selections.n; s++) {
+		selection = &scene.site.selections.v[s];
+		if (selection->group.policy == scene.config.rules[i].policy &&
+		    selection->group.family == family && !*selection->group.name)
+			break;
+	}
+	check_ranges();
+	for (size_t w = 0; w < 3; w++)
+		if (selection->slots[w] > 0)
+			snprintf(members + strlen(members), 2, "%zu", w);
+	return members;
+}
+
+static void rules_site(void)
+{
+	scene_done(&scene);
+	scene_make(&scene, "rules");
+}
+
+START_TEST(a_rule_uses_its_own_wans_by_weight)
+{
+	rules_site();
+	choose(IPV4);
+	ck_assert_str_eq(of_rule("voice", IPV4), "0");
+	ck_assert_str_eq(of_rule("office", IPV4), "01");
+	ck_assert_uint_eq(selection->slots[0], 6250);
+	ck_assert_int_eq(selection->group.mode, BALANCE_SOURCE);
+	ck_assert_str_eq(of_rule("rest", IPV4), "12");
+	ck_assert_str_eq(of_rule("rest", IPV6), "1"); /* the radio has no IPv6 */
+	ck_assert_uint_eq(scene.config.rules[3].policy, 0);
+}
+END_TEST
+
+START_TEST(a_rule_without_a_wan_follows_the_others_or_refuses)
+{
+	rules_site();
+	scene.site.verdicts.v[0][IPV4] = VERDICT_DOWN;
+	scene.site.verdicts.v[1][IPV4] = VERDICT_DOWN;
+	choose(IPV4);
+	ck_assert_str_eq(of_rule("voice", IPV4), "2");
+	ck_assert_str_eq(of_rule("office", IPV4), "2");
+	ck_assert_str_eq(of_rule("web", IPV4), "");
+	ck_assert_str_eq(of_rule("web", IPV6), "1");
+
+	/* As a last resort, each rule uses its own. */
+	scene.site.verdicts.v[2][IPV4] = VERDICT_DOWN;
+	choose(IPV4);
+	ck_assert_str_eq(of_rule("voice", IPV4), "0");
+	ck_assert_str_eq(of_rule("office", IPV4), "01");
+	ck_assert_str_eq(of_rule("web", IPV4), "1");
+	scene_cut(&scene, 1);
+	choose(IPV4);
+	ck_assert_str_eq(of_rule("web", IPV4), "");
+	ck_assert_str_eq(of_rule("office", IPV4), "0");
+
+	scene.config.all_down_unreachable = true;
+	choose(IPV4);
+	ck_assert_str_eq(of_rule("voice", IPV4), "");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("select");
@@ -279,5 +353,7 @@ int main(void)
 	tcase_add_test(tcase, lowest_tier_with_an_eligible_wan_carries);
 	tcase_add_test(tcase, a_family_without_gateway_is_never_used);
 	tcase_add_test(tcase, any_weights_cover_every_slot);
+	tcase_add_test(tcase, a_rule_uses_its_own_wans_by_weight);
+	tcase_add_test(tcase, a_rule_without_a_wan_follows_the_others_or_refuses);
 	return run_case(tcase, "select");
 }
