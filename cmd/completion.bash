@@ -43,7 +43,9 @@ _mwan_values()
 {
 	case $1:$2:$3 in
 	update-npt:1:*) _mwan_wans ;;
+	# The second time as bash cuts up --drain=WAN.
 	health-check:*' --drain ' | health-check:*' --undrain ') _mwan_names ;;
+	health-check:*' --drain = ' | health-check:*' --undrain = ') _mwan_names ;;
 	update-routes:1:*' --explain '*) _mwan_inside ;;
 	update-routes:3:*' --explain '*) printf '%s\n' tcp udp icmp esp ah gre sctp dccp udplite ;;
 	health-check:1:*' --address '*) printf '%s\n' ipv4 ipv6 ;;

@@ -312,6 +312,13 @@ def test_every_command_completes_the_options_that_it_has(shell, name):
     ("health-check --address ", ["ipv4", "ipv6"]),
     ("health-check --address ipv4 w", ["webpass"]),
     ("health-check --address ipv6 att ", ["att", "webpass"]),
+    ("health-check --drain ", ["att", "webpass"]),
+    ("health-check --drain=", ["att", "webpass"]),
+    ("health-check --drain=we", ["webpass"]),
+    ("health-check --undrain we", ["webpass"]),
+    ("health-check --config /run/other.conf --drain ", ["other"]),
+    ("health-check --drain att --for ", []),
+    ("health-check --drain att ", []),
 ])
 def test_values_are_those_of_the_site(shell, line, offers):
     assert sorted(complete(shell, line)) == offers
