@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "daemon/state.h"
 #include "kernel/conntrack.h"
+#include "kernel/known_flows.h"
+#include "plan/explain.h"
 
 static void flush_flows(struct daemon *d, size_t wan, enum family family)
 {
@@ -66,13 +68,35 @@ void daemon_recall_tiers(struct daemon *d)
 	}
 }
 
+/* It would begin on the same WAN again: a rule leads it there, or no other one translates it. */
+static bool would_return(const struct site *site, size_t wan, struct nlattr *there)
+{
+	struct flow_tuple tuple = flow_tuple_read(there);
+	struct flow_query query = {
+		.flow = {
+			.family = tuple.source.family == AF_INET ? IPV4 : IPV6,
+			.source = tuple.source,
+			.destination = tuple.destination,
+			.protocol = tuple.protocol,
+			.sport = tuple.sport,
+			.dport = tuple.dport,
+		},
+		.has_protocol = true,
+		.has_sport = true,
+		.has_dport = true,
+	};
+
+	return explain_may_get(site, &query, wan);
+}
+
 /* 0, or a negative errno with a fault. */
 static int move_flows(struct daemon *d, size_t wan, enum family family, uint32_t tier,
 		      struct fault *fault)
 {
 	const struct wan_conf *conf = &d->config->wans[wan];
 	unsigned deleted = 0;
-	int r = conntrack_release(d->kernel.nfnl, &d->outcome.site, wan, family, &deleted, fault);
+	int r = conntrack_release(d->kernel.nfnl, &d->outcome.site, wan, family, would_return,
+				  &deleted, fault);
 
 	if (r == 0 && deleted > 0)
 		log_event(LOG_NOTICE, EVENT_FLOWS_REMOVED,

@@ -114,20 +114,24 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 	return true;
 }
 
-static bool is_from_inside(const struct site *site, const struct wan_conf *wan,
-			   struct nlattr **flow)
-{
-	return flow[CTA_MARK] && ntohl(nla_get_u32(flow[CTA_MARK])) == wan->mark &&
-	       is_inside(site, read_ends(flow[CTA_TUPLE_ORIG]).source);
-}
-
-/* Which flows to delete. */
+/* Which flows to delete: those from inside over a WAN that are not kept, or the misplaced ones. */
 struct conntrack_search {
 	const struct site *site;
-	const struct wan_conf *wan; /* those from inside to it; NULL: those that are misplaced */
-	struct nlmsghdr **found;    /* owned; the kernel's own messages name the flows exactly */
+	conntrack_keeps keeps; /* NULL: those that are misplaced */
+	size_t wan;
+	struct nlmsghdr **found; /* owned; the kernel's own messages name the flows exactly */
 	size_t n_found;
 };
+
+static bool is_released(const struct conntrack_search *search, struct nlattr **flow)
+{
+	const struct site *site = search->site;
+	uint32_t mark = flow[CTA_MARK] ? ntohl(nla_get_u32(flow[CTA_MARK])) : 0;
+
+	return mark == site->config->wans[search->wan].mark &&
+	       is_inside(site, read_ends(flow[CTA_TUPLE_ORIG]).source) &&
+	       !search->keeps(site, search->wan, flow[CTA_TUPLE_ORIG]);
+}
 
 static int on_flow(struct nlmsghdr *message, void *arg)
 {
@@ -137,8 +141,7 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
 		return 0;
-	if (search->wan ? !is_from_inside(search->site, search->wan, tb)
-			: !is_misplaced(search->site, tb))
+	if (search->keeps ? !is_released(search, tb) : !is_misplaced(search->site, tb))
 		return 0;
 
 	copy = netlink_copy(message);
@@ -235,9 +238,9 @@ int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *del
 }
 
 int conntrack_release(struct nl_sock *nfnl, const struct site *site, size_t wan, enum family family,
-		      unsigned *deleted, struct fault *fault)
+		      conntrack_keeps keeps, unsigned *deleted, struct fault *fault)
 {
-	struct conntrack_search search = { .site = site, .wan = &site->config->wans[wan] };
+	struct conntrack_search search = { .site = site, .keeps = keeps, .wan = wan };
 
 	return delete_found(nfnl, &search, family_af(family), deleted, fault);
 }

@@ -22,13 +22,16 @@ int conntrack_dump(struct nl_sock *nfnl, netlink_each each, void *arg);
 int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *deleted,
 		    struct fault *fault);
 
+/* True when a flow may go on. there: its CTA_TUPLE_ORIG. */
+typedef bool (*conntrack_keeps)(const struct site *site, size_t wan, struct nlattr *there);
+
 /*
- * Deletes the flows of the family that hosts inside have begun over the WAN: they begin anew where
- * new flows go now. Those that came in on it stay: only their other end could begin them anew.
- * *deleted: how many. 0 or a negative errno.
+ * Deletes the flows of the family that hosts inside have begun over the WAN, but for those that are
+ * to be kept: they begin anew where new flows go now. Those that came in on it stay: only their
+ * other end could begin them anew. *deleted: how many. 0 or a negative errno.
  */
 int conntrack_release(struct nl_sock *nfnl, const struct site *site, size_t wan, enum family family,
-		      unsigned *deleted, struct fault *fault);
+		      conntrack_keeps keeps, unsigned *deleted, struct fault *fault);
 
 /*
  * How many flows there are, and how many conntrack_audit() would delete, without those to the

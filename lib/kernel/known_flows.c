@@ -54,7 +54,7 @@ static void read_protocol(struct nlattr *attr, struct flow_tuple *ret)
 		ret->sport = read_port(tb, CTA_PROTO_SRC_PORT);
 }
 
-static struct flow_tuple read_tuple(struct nlattr *attr)
+struct flow_tuple flow_tuple_read(struct nlattr *attr)
 {
 	struct nlattr *tb[CTA_TUPLE_MAX + 1];
 	struct flow_tuple tuple = {};
@@ -100,8 +100,8 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
 		return 0;
-	flow.there = read_tuple(tb[CTA_TUPLE_ORIG]);
-	flow.back = read_tuple(tb[CTA_TUPLE_REPLY]);
+	flow.there = flow_tuple_read(tb[CTA_TUPLE_ORIG]);
+	flow.back = flow_tuple_read(tb[CTA_TUPLE_REPLY]);
 	if (!is_asked_for(search->query, &flow.there) && !is_asked_for(search->query, &flow.back))
 		return 0;
 	flow.mark = read_number(tb, CTA_MARK);

@@ -14,6 +14,9 @@ struct flow_tuple {
 	uint16_t sport, dport;
 };
 
+/* Of CTA_TUPLE_ORIG or CTA_TUPLE_REPLY; without it, all is 0. */
+struct flow_tuple flow_tuple_read(struct nlattr *attr);
+
 struct known_flow {
 	struct flow_tuple there, back; /* of the first packet, and of an answer */
 	uint32_t mark, timeout_s;

@@ -13,3 +13,9 @@ int explain(const struct site *site, const struct flow_query *query, struct expl
 /* The same if the probes said that this WAN is down, and nothing else were different. */
 int explain_without(const struct site *site, const struct flow_query *query, size_t wan,
 		    struct explanation *ret);
+
+/*
+ * True when a new flow from inside with the same addresses and ports may get that WAN, or could by
+ * a rule that asks for what is not known of it.
+ */
+bool explain_may_get(const struct site *site, const struct flow_query *query, size_t wan);

@@ -26,8 +26,7 @@ static const struct selection *find_group(const struct explaining *it, const cha
 	return NULL;
 }
 
-/* The flow's group; NULL: it is in none, for no WAN translates its source. */
-static const struct selection *group_of(const struct explaining *it)
+const struct selection *explain_group(const struct explaining *it)
 {
 	const struct config *config = it->site->config;
 	struct addr source = it->query->flow.source;
@@ -276,7 +275,7 @@ void explain_from_inside(struct explaining *it)
 		return;
 	}
 	it->ret->rule = explain_rule(it);
-	selection = group_of(it);
+	selection = explain_group(it);
 	if (!selection) {
 		explain_refuse(it,
 			       "%s is in no line of [map4] and no WAN masquerades: it is refused "

@@ -5,6 +5,7 @@
 #include "plan/explained.h"
 
 #include "config/match.h"
+#include "plan/explain.h"
 
 enum rule_fit {
 	RULE_MISSES,
@@ -110,4 +111,32 @@ const struct rule_conf *explain_rule(struct explaining *it)
 		}
 	}
 	return NULL;
+}
+
+static bool has_share(struct explaining *it, const struct rule_conf *rule, size_t wan)
+{
+	const struct selection *selection;
+
+	it->ret->rule = rule;
+	selection = explain_group(it);
+	return selection && selection->slots[wan] > 0;
+}
+
+bool explain_may_get(const struct site *site, const struct flow_query *query, size_t wan)
+{
+	const struct config *config = site->config;
+	struct explanation unsaid = {};
+	struct explaining it = { site, query, query->flow.family, &unsaid, 0 };
+
+	if (config_modem_of(config, query->flow.destination) == wan)
+		return true;
+	for (size_t i = 0; i < config->n_rules; i++) {
+		enum rule_fit fit = fit_of(&config->rules[i], query);
+
+		if (fit != RULE_MISSES && has_share(&it, &config->rules[i], wan))
+			return true;
+		if (fit == RULE_FITS)
+			return false;
+	}
+	return has_share(&it, NULL, wan);
 }

@@ -41,6 +41,12 @@ bool explain_leads_inside(struct explaining *it);
 /* The rule of mwan.conf that the flow meets, and says so; NULL: none. */
 const struct rule_conf *explain_rule(struct explaining *it);
 
+/*
+ * The group of a flow from inside that meets ret->rule; NULL: it is in none, for no WAN translates
+ * its source.
+ */
+const struct selection *explain_group(const struct explaining *it);
+
 /* The part of explain() for networks of [direct] sections; false: the flow is about none. */
 bool explain_direct(struct explaining *it);
 

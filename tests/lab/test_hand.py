@@ -168,6 +168,28 @@ def test_flows_of_the_backup_stay_there_without_failback_flows(watch):
     close_all(flows)
 
 
+def test_failback_leaves_what_would_begin_on_the_backup_again(watch):
+    """A call that a rule leads there is not cut; and the better tier may come back while no daemon runs."""
+    rules = {"voice": {"destination": f"{SERVERS4[0]}, {SERVERS6[0]}", "wans": "webpass"}}
+    lab, daemon = watch(tiers(), rules=rules)
+    calls = udp_flows(lab.client, 4, [SERVERS4[0], SERVERS6[0]])
+    before = sources(answers(calls))
+    lab.cut("att")
+    wait_both(daemon, "webpass", share=1)
+    others = udp_flows(lab.client, 8, [SERVERS4[1], SERVERS6[1]])
+    assert lab.shares(answers(others)) == {"webpass": 8}
+    assert daemon.stop() == 0
+
+    lab.mend("att")
+    daemon = lab.daemon()
+    daemon.wait(lambda: lab.shares(ask_again(others)) == {"att": 8}, "the other flows are back on att")
+    # The table has them still: asked again, they would only begin anew.
+    assert [rtnl.marked(lab.router, family, lab.wan("webpass").mark) for family in (4, 6)] == [2, 2]
+    assert sources(ask_again(calls)) == before
+    assert {lab.wan_of(source).name for source, _ in before} == {"webpass"}
+    close_all(calls + others)
+
+
 # Drains
 
 def drain(lab, *args, check=True):

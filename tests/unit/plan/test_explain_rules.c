@@ -64,6 +64,43 @@ START_TEST(rule_that_asks_for_what_is_not_known_is_named)
 }
 END_TEST
 
+/* "att webpass": those that it may get; decides with the scene as it is now. */
+static const char *may_get(struct flow_query query)
+{
+	static const char *const words[] = { "", "att", "webpass", "att webpass" };
+
+	ck_assert_int_eq(selections_make(&scene.site), 0);
+	return words[explain_may_get(&scene.site, &query, ATT) +
+		     2 * explain_may_get(&scene.site, &query, WEBPASS)];
+}
+
+START_TEST(flow_may_get_what_its_rule_or_one_that_could_match_gives)
+{
+	struct flow_query voice = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_UDP, 4000, 5060);
+	struct flow_query mail = flow_of("10.250.250.2", "192.0.2.25", IPPROTO_TCP, 4000, 25);
+	struct flow_query other = flow_of("10.250.250.2", "1.1.1.1", IPPROTO_TCP, 4000, 443);
+	struct flow_query stranger = flow_of("10.250.250.4", "1.1.1.1", IPPROTO_TCP, 4000, 443);
+
+	explain_end();
+	scene_make(&scene, "ruled");
+	scene.config.wans[WEBPASS].tier = 2;
+	/* [rule urgent] leads to att what has a DSCP that nobody knows afterwards. */
+	ck_assert_str_eq(may_get(voice), "att webpass");
+	ck_assert_str_eq(may_get(mail), "att");
+	ck_assert_str_eq(may_get(other), "att");
+	ck_assert_str_eq(may_get(stranger), ""); /* nobody translates it */
+
+	scene.config.rules[0].policy = scene.config.rules[1].policy;
+	ck_assert_str_eq(may_get(mail), "att webpass");
+	ck_assert_str_eq(may_get(other), "att webpass");
+
+	explain_end();
+	scene_make(&scene, "ruled");
+	scene.site.verdicts.v[ATT][IPV4] = VERDICT_DOWN;
+	ck_assert_str_eq(may_get(mail), "webpass");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("explain_rules");
@@ -72,5 +109,6 @@ int main(void)
 	tcase_add_test(tcase, rule_gives_a_flow_its_own_wans);
 	tcase_add_test(tcase, rule_whose_wans_are_down_is_refused_or_balanced);
 	tcase_add_test(tcase, rule_that_asks_for_what_is_not_known_is_named);
+	tcase_add_test(tcase, flow_may_get_what_its_rule_or_one_that_could_match_gives);
 	return run_case(tcase, "explain_rules");
 }
