@@ -181,10 +181,12 @@ static int show_once(const char *path, unsigned flags, struct fault *fault)
 	return r == EXIT_DONE && !report_is_all_up(&report) ? EXIT_FAILED : r;
 }
 
-/* The first of the WANs that is eligible and has one. */
+/* The first of the WANs that is eligible and has one which the internet reaches. */
 static int print_address(const struct cli *cli, struct fault *fault)
 {
 	_cleanup_(report_done) struct report report = {};
+	const char *hidden = NULL; /* a WAN behind its provider's NAT */
+	struct addr address = {};
 	enum family family = IPV4;
 	int r;
 
@@ -205,12 +207,23 @@ static int print_address(const struct cli *cli, struct fault *fault)
 		const struct family_report *found =
 			&report_wan(&report, cli->arguments[i])->family[family];
 
-		if (found->eligible && found->address.family) {
+		if (!found->eligible || !found->address.family)
+			continue;
+		if (!addr_is_private(found->address)) {
 			puts(addr_str(found->address).s);
 			return EXIT_DONE;
 		}
+		hidden = cli->arguments[i];
+		address = found->address;
 	}
-	return fault_set(fault, -ENETUNREACH, "no %s address: none of these WANs is eligible",
+	if (hidden)
+		return fault_set(fault, -ENETUNREACH,
+				 "no %s address: %s has %s, which the internet does not reach: its "
+				 "provider, or a router before it, translates it",
+				 family_name(family), hidden, addr_str(address).s);
+	return fault_set(fault, -ENETUNREACH,
+			 "no %s address: none of these WANs is eligible; `health-check --status` "
+			 "says why",
 			 family_name(family));
 }
 

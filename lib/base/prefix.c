@@ -99,6 +99,17 @@ bool addr_is_linklocal(struct addr addr)
 	return addr.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&addr.in6);
 }
 
+bool addr_is_private(struct addr addr)
+{
+	const uint8_t *b = addr.bytes;
+
+	if (addr.family == AF_INET &&
+	    (b[0] == 10 || (b[0] == 100 && b[1] >> 6 == 1) || (b[0] == 172 && b[1] >> 4 == 1) ||
+	     (b[0] == 192 && b[1] == 168)))
+		return true;
+	return addr_is_linklocal(addr) || (addr.family == AF_INET6 && b[0] >> 1 == 0xfc >> 1);
+}
+
 bool addr_is_host(struct addr addr)
 {
 	if (addr.family == AF_INET)

@@ -57,6 +57,8 @@ unsigned addr_bits(int family);
 int addr_cmp(struct addr a, struct addr b);
 int prefix_cmp(struct prefix a, struct prefix b);
 bool addr_is_linklocal(struct addr addr); /* 169.254/16, fe80::/10 */
+/* RFC 1918's, 100.64/10 (a provider's own NAT), fc00::/7, and link-local ones. */
+bool addr_is_private(struct addr addr);
 /* True when an interface can have it: not 0/8, ::, loopback, multicast or reserved. */
 bool addr_is_host(struct addr addr);
 

@@ -95,6 +95,9 @@ def test_a_modem_is_found_by_its_other_name_whatever_the_kernel_calls_it(make_la
     daemon = lab.daemon()
     daemon.wait_states()
     assert set(shares(lab, 4)) == {"webpass", "lte"}
+    hidden = lab.router.run("health-check", "--address", "ipv4", "lte", check=False)
+    assert (hidden.code, hidden.out) == (1, "") and "lte has 100.70.1.2, which the internet does not reach" in hidden.err
+    assert lab.router.run("health-check", "--address", "ipv4", "lte", "webpass").out == f"{lab.wan('webpass').public4[0]}\n"
     for number, interface in enumerate(("wwan7", "lte-modem0"), start=3):
         flows = udp_flows(lab.client, 30, SERVERS4)
         steady = [flow for flow, seen in zip(flows, answers(flows)) if lab.wan_of(seen.source).name == "webpass"]

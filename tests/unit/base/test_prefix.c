@@ -226,6 +226,25 @@ START_TEST(link_local_and_nobodys_addresses_are_known)
 }
 END_TEST
 
+START_TEST(address_that_the_internet_does_not_reach_is_told_from_others)
+{
+	static const char *const private[] = { "10.0.0.1",    "100.64.0.0", "100.127.255.255",
+					       "172.16.0.1",  "172.31.9.9", "192.168.255.1",
+					       "169.254.1.1", "fc00::1",    "fdff::1",
+					       "fe80::1" };
+	static const char *const public[] = { "9.9.9.9",    "100.63.255.255", "100.128.0.0",
+					      "172.15.0.1", "172.32.0.1",     "192.169.0.1",
+					      "192.0.2.1",  "2001:db8::1",    "fb00::1",
+					      "fe00::1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(private); i++)
+		ck_assert_msg(addr_is_private(addr(private[i])), "%s", private[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(public); i++)
+		ck_assert_msg(!addr_is_private(addr(public[i])), "%s", public[i]);
+	ck_assert(!addr_is_private((struct addr){}));
+}
+END_TEST
+
 START_TEST(a_host_prefix_has_the_full_length)
 {
 	ck_assert_str_eq(prefix_str(prefix_host(addr("10.0.0.1"))).s, "10.0.0.1/32");
@@ -274,6 +293,7 @@ int main(void)
 	tcase_add_test(tcase, the_edge_address_is_the_first_of_its_prefix);
 	tcase_add_test(tcase, order_is_by_family_then_address_then_length);
 	tcase_add_test(tcase, link_local_and_nobodys_addresses_are_known);
+	tcase_add_test(tcase, address_that_the_internet_does_not_reach_is_told_from_others);
 	tcase_add_test(tcase, a_host_prefix_has_the_full_length);
 	tcase_add_test(tcase, an_address_keeps_its_place_in_another_prefix);
 	tcase_add_test(tcase, blocks_are_counted_from_0);
