@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The nftables transactions from the rules that are there to the desired ones.
-// Changes single objects and chunks where a part is as our last run left it; else replaces the
-// part.
+// Changes single objects and chunks where a part is as our last run left it, else the whole part.
 
 #include "plan/plan.h"
 
