@@ -10,6 +10,7 @@
 #include "doctor/own_tables.h"
 #include "kernel/forwarding.h"
 #include "kernel/observe_nft.h"
+#include "model/listing.h"
 
 #include <string.h>
 
@@ -161,14 +162,22 @@ int doctor_nft(struct patient *patient, struct fault *fault)
 	return r;
 }
 
+/* True when the chains of the base have nothing in them, whatever else is in the table. */
 static bool is_empty(const struct patient *patient)
 {
 	_cleanup_(freep) char *listing = NULL;
+	const char *base = nft_parts[NFT_NAT6].pristine;
+	struct listing_block chain, now;
 	struct fault ignored = {};
 
-	return patient->kernel.nft &&
-	       nft_list_part(patient->kernel.nft, NFT_NAT6, &listing, &ignored) == 0 && listing &&
-	       strcmp(listing, nft_parts[NFT_NAT6].pristine) == 0;
+	if (!patient->kernel.nft ||
+	    nft_list_part(patient->kernel.nft, NFT_NAT6, &listing, &ignored) < 0 || !listing)
+		return false;
+	while (listing_next(&base, &chain))
+		if (!listing_find(listing, &chain, &now) || now.length != chain.length ||
+		    memcmp(now.text, chain.text, chain.length) != 0)
+			return false;
+	return true;
 }
 
 int doctor_npt(struct patient *patient, struct fault *fault)

@@ -591,7 +591,7 @@ def test_a_wan_that_masquerades_for_want_of_a_prefix(site, configured):
     assert site.doctor.complaints() == []
     site.bus.describe("enwebpass0", {"Lease": {}, "Prefixes": []})
     site.router.update()
-    assert "degraded: NAT66" in site.finds("prefixes", "note", "webpass: no delegated prefix").text
+    site.finds("prefixes", "note", "webpass: degraded: NAT66, no delegated prefix")
     assert len(site.doctor.complaints()) == 1 and site.doctor.code == 0
 
 
