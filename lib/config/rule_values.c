@@ -17,7 +17,7 @@ static struct ranges *ranges_of(const struct key *key, void *base, enum family f
 {
 	struct ranges *fields = (void *)((char *)base + key->offset);
 
-	return &fields[family * N_RULE_FIELDS];
+	return &fields[(size_t)family * N_RULE_FIELDS];
 }
 
 int rule_add_network(const char *text, struct ranges *lists[N_FAMILIES], struct fault *why)

@@ -64,7 +64,7 @@ def test_each_broken_configuration_gets_its_message_and_changes_nothing(lab, pro
         for name, text, message in CASES:
             lab.router.write(SITE, text)
             result = lab.router.run(program, "--config", SITE, check=False)
-            wanted = "<3>" + message.replace("site.conf", SITE) + "\n"
+            wanted = "<3>" + message.replace("site.conf", SITE).replace(" peers.txt", " /run/peers.txt") + "\n"
             if (result.code, result.out, result.err) != (2, "", wanted):
                 wrong.append(f"{name}: wanted {wanted}{result}")
         assert monitor.events() == {}

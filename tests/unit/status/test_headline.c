@@ -103,6 +103,13 @@ START_TEST(the_headline_says_once_what_both_families_have)
 }
 END_TEST
 
+/* The report, as it is now. */
+static void make_report(void)
+{
+	report_done(&report);
+	probed_report(&probed, &report);
+}
+
 static struct aside *aside(size_t wan, enum family family)
 {
 	return &scene.site.verdicts.aside[wan][family];
@@ -117,13 +124,13 @@ static void hold_for(size_t wan, enum family family, uint64_t seconds)
 START_TEST(the_headline_says_how_long_a_wan_is_held)
 {
 	hold_for(ATT, IPV4, 240);
-	probed_report(&probed, &report);
+	make_report();
 	ck_assert_str_eq(headline(), "att IPv4: held for 4 min more; webpass carries it");
 	hold_for(ATT, IPV6, 30);
-	probed_report(&probed, &report);
+	make_report();
 	ck_assert_str_eq(headline(), "att: held for 4 min more; webpass carries it");
 	hold_for(WEBPASS, IPV6, 30);
-	probed_report(&probed, &report);
+	make_report();
 	ck_assert_str_eq(headline(), "att: held for 4 min more, kept as last resort; 1 more");
 }
 END_TEST
@@ -133,15 +140,15 @@ START_TEST(the_headline_says_until_when_a_wan_is_drained)
 	setenv("TZ", "UTC", 1);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		aside(WEBPASS, family)->drained = true;
-	probed_report(&probed, &report);
+	make_report();
 	ck_assert_str_eq(headline(), "webpass: drained by hand; att carries it");
 	aside(WEBPASS, IPV4)->until = NOW + 7200;
-	probed_report(&probed, &report);
+	make_report();
 	ck_assert_str_eq(headline(), "webpass: drained until 2026-11-22 20:30; att carries it");
 	/* With the other one down, it carries, and the internet is not lost. */
 	probed_fail(&probed, ATT, IPV4, 48);
 	probed_fail(&probed, ATT, IPV6, 48);
-	probed_report(&probed, &report);
+	make_report();
 	ck_assert_str_eq(headline(), "att: down for 3 min; 1 more");
 }
 END_TEST
