@@ -31,9 +31,11 @@ struct facts_dump {
 
 static struct link_fact *link_by_name(struct facts_dump *dump, const char *name)
 {
+	size_t n_wans = dump->facts->n_wans;
+
 	if (strcmp(name, dump->config->lan.written) == 0)
 		return &dump->facts->lan;
-	for (size_t i = 0; i < dump->facts->n_wans; i++)
+	for (size_t i = 0; i < n_wans; i++)
 		if (strcmp(name, dump->config->wans[i].written) == 0)
 			return &dump->facts->wans[i].link;
 	return NULL;

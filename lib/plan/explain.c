@@ -200,7 +200,6 @@ int explain_without(const struct site *site, const struct flow_query *query, siz
 		    struct explanation *ret)
 {
 	_cleanup_(verdicts_done) struct verdicts verdicts = {};
-	_cleanup_(selections_done) struct selections selections = {};
 	struct site other = *site;
 	int r = verdicts_copy(&site->verdicts, site->config->n_wans, &verdicts);
 
@@ -210,9 +209,9 @@ int explain_without(const struct site *site, const struct flow_query *query, siz
 	other.verdicts = verdicts;
 	other.selections = (struct selections){};
 	r = selections_make(&other);
-	selections = other.selections;
 	if (r == 0)
 		r = explain(&other, query, ret);
+	selections_done(&other.selections);
 	/* What is bound to the WAN by an address has no other way. */
 	if (r == 0 && ret->kind != EXPLAIN_OUT && ret->n_ways > 0 && ret->ways[0].wan == wan)
 		explanation_done(ret);
