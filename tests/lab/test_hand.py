@@ -267,9 +267,14 @@ def test_a_drain_ends_by_itself(watch):
 
 
 def test_the_daemon_follows_the_file_itself(watch):
+    """The file alone makes it run: timers of its own would be later than the next cycles, all but one of them."""
     lab, daemon = watch()
-    lab.router.write(f"{DRAINED}.new", "att 1000 0\n")
-    lab.router.run("mv", f"{DRAINED}.new", DRAINED)
+    for drained in ("att", "webpass", "", "att"):
+        lab.router.write(f"{DRAINED}.new", f"{drained} 1000 0\n")
+        lab.router.run("mv", f"{DRAINED}.new", DRAINED)
+        # In its loop, the file comes before a cycle that has not begun.
+        daemon.wait_cycles()
+        assert {wan["name"] for wan in daemon.health()["wans"] if "drained" in wan} == {drained} - {""}
     wait_both(daemon, "att", eligible=False, obstacle="drained")
     hear(daemon, "the kernel has been changed, as att is drained: ")
     assert new_flows(lab) == {"webpass"}
