@@ -130,6 +130,7 @@ static void daemon_done(struct daemon *d)
 	free(d->flush);
 	free(d->losses);
 	free(d->holds);
+	free(d->tiers);
 	drains_done(&d->drains);
 	free(d->missing);
 	lock_release(&d->place);

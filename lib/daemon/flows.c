@@ -8,6 +8,8 @@
 #include "kernel/known_flows.h"
 #include "plan/explain.h"
 
+#include <errno.h>
+
 static void flush_flows(struct daemon *d, size_t wan, enum family family)
 {
 	const struct wan_conf *conf = &d->config->wans[wan];
@@ -51,21 +53,24 @@ static uint64_t flush_lost_flows(struct daemon *d, uint64_t now_us)
 
 /* ---- failback ---- */
 
-void daemon_recall_tiers(struct daemon *d)
+int daemon_recall_tiers(const struct report *known, const struct config *config,
+			uint32_t (**ret)[N_FAMILIES])
 {
-	for (enum family family = 0; family < N_FAMILIES; family++) {
-		uint32_t *tier = &d->tiers[family];
+	*ret = calloc(config->n_policies, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_policies * config->n_wans * N_FAMILIES; i++) {
+		size_t policy = i / N_FAMILIES / config->n_wans;
+		size_t wan = i / N_FAMILIES % config->n_wans;
+		const struct wan_conf *conf = &config->wans[wan];
+		const struct wan_report *report = report_wan(known, conf->name);
+		uint32_t *tier = &(*ret)[policy][i % N_FAMILIES];
 
-		*tier = 0;
-		for (size_t i = 0; i < d->config->n_wans; i++) {
-			const struct wan_conf *conf = &d->config->wans[i];
-			const struct wan_report *wan = report_wan(&d->report, conf->name);
-
-			if (wan && wan->family[family].share > 0 &&
-			    (*tier == 0 || conf->tier < *tier))
-				*tier = conf->tier;
-		}
+		if (report && report->family[i % N_FAMILIES].eligible &&
+		    config->policies[policy].wans[wan] && (*tier == 0 || conf->tier < *tier))
+			*tier = conf->tier;
 	}
+	return 0;
 }
 
 /* It would begin on the same WAN again: a rule leads it there, or no other one translates it. */
@@ -108,21 +113,28 @@ static int move_flows(struct daemon *d, size_t wan, enum family family, uint32_t
 	return r;
 }
 
-static void follow_tier(struct daemon *d, enum family family)
+/* 0: none of the policy's WANs takes its new flows. */
+static uint32_t tier_of(const struct daemon *d, size_t policy, enum family family)
 {
-	const struct wan_conf *best = site_selection(&d->outcome.site, family)->best;
-	uint32_t before = d->tiers[family], now = best ? best->tier : 0;
+	const struct wan_conf *best = site_policy_selection(&d->outcome.site, policy, family)->best;
+
+	return best && d->config->policies[policy].wans[best - d->config->wans] ? best->tier : 0;
+}
+
+static void follow_tier(struct daemon *d, size_t policy, enum family family)
+{
+	uint32_t *before = &d->tiers[policy][family], now = tier_of(d, policy, family);
 	struct fault fault = {};
 	int r = 0;
 
 	for (size_t i = 0; i < d->config->n_wans && r == 0; i++)
 		if (d->config->wans[i].flush_failback &&
-		    flush_is_failback(before, now, d->config->wans[i].tier))
+		    flush_is_failback(*before, now, d->config->wans[i].tier))
 			r = move_flows(d, i, family, now, &fault);
 	log_outcome(r, &fault);
 	/* What failed is done again after the next run. */
 	if (r == 0 && now > 0)
-		d->tiers[family] = now;
+		*before = now;
 }
 
 void daemon_flush_flows(struct daemon *d)
@@ -131,6 +143,7 @@ void daemon_flush_flows(struct daemon *d)
 
 	if (again_us != UINT64_MAX)
 		schedule_request_in(d->schedule, again_us - now_us);
-	for (enum family family = 0; family < N_FAMILIES; family++)
-		follow_tier(d, family);
+	for (size_t policy = 0; policy < d->config->n_policies; policy++)
+		for (enum family family = 0; family < N_FAMILIES; family++)
+			follow_tier(d, policy, family);
 }

@@ -29,12 +29,14 @@ static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 	_cleanup_(freep) struct flush(*flush)[N_FAMILIES] = calloc(config->n_wans, sizeof(*flush));
 	_cleanup_(freep) struct wan_losses *losses = NULL;
 	_cleanup_(freep) struct hold(*holds)[N_FAMILIES] = NULL;
+	_cleanup_(freep) uint32_t(*tiers)[N_FAMILIES] = NULL;
 	_cleanup_(freep) struct missing *missing = calloc(config->n_wans, sizeof(*missing));
 	struct cycles *cycles = NULL;
 	int r;
 
 	if (!flush || !missing || daemon_recall_losses(&d->report, config, &losses) < 0 ||
-	    daemon_recall_holds(&d->report, config, &holds) < 0)
+	    daemon_recall_holds(&d->report, config, &holds) < 0 ||
+	    daemon_recall_tiers(&d->report, config, &tiers) < 0)
 		return -ENOMEM;
 	r = cycles_new(d->event, config, &d->report, &daemon_cycles_handlers, d, &cycles, fault);
 	if (r < 0)
@@ -48,15 +50,16 @@ static int adopt(struct daemon *d, struct config *config, struct fault *fault)
 	free(d->flush);
 	free(d->losses);
 	free(d->holds);
+	free(d->tiers);
 	free(d->missing);
 	d->cycles = cycles;
 	d->config = config;
 	d->flush = TAKE(flush);
 	d->losses = TAKE(losses);
 	d->holds = TAKE(holds);
+	d->tiers = TAKE(tiers);
 	d->missing = TAKE(missing);
 	announcer_look(d->announcer, d->config); /* its links may be others */
-	daemon_recall_tiers(d);
 	notify_set_command(d->notify, d->config->notify_command);
 	log_debug_file(d->config->debug_logging);
 	/* Without memory for it, a router gets one more chance. */

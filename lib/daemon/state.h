@@ -86,7 +86,8 @@ struct daemon {
 	struct hold (*holds)[N_FAMILIES];  /* owned; by the WAN's index */
 	struct missing *missing;	   /* owned; by the WAN's index */
 	struct drains drains;		   /* in force */
-	uint32_t tiers[N_FAMILIES];	   /* that took new flows last; 0: none has yet */
+	uint32_t (*tiers)[N_FAMILIES];	   /* owned; by the policy's index: that took its new flows
+					      last; 0: none has yet */
 	struct report report;	       /* the last one; at first, the one of an earlier daemon */
 	struct fault fault;	       /* why the last run failed */
 	struct unwritten unwritten[2]; /* the reports in /run and in /var/lib */
@@ -170,8 +171,10 @@ int daemon_recall_holds(const struct report *known, const struct config *config,
 
 /* After a run that is in force: removes flows that are to begin anew on another WAN. */
 void daemon_flush_flows(struct daemon *d);
-/* Of a new configuration: which tiers took new flows, by the last report. */
-void daemon_recall_tiers(struct daemon *d);
+/* Of the policies of a new configuration: which tiers took new flows, by the last report. The same.
+ */
+int daemon_recall_tiers(const struct report *known, const struct config *config,
+			uint32_t (**ret)[N_FAMILIES]);
 
 /* Seconds since a time on CLOCK_MONOTONIC in microseconds. */
 static inline uint64_t daemon_lasted(uint64_t since_us)

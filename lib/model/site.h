@@ -41,3 +41,10 @@ static inline const struct selection *site_selection(const struct site *site, en
 {
 	return &site->selections.v[family];
 }
+
+/* That of all flows of the family that meet a rule with this policy; 0: that meet none. */
+static inline const struct selection *site_policy_selection(const struct site *site, size_t policy,
+							    enum family family)
+{
+	return &site->selections.v[site->selections.n / site->config->n_policies * policy + family];
+}

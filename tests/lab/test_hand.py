@@ -52,6 +52,11 @@ def hear(daemon, text):
     daemon.wait(lambda: daemon.said(text), text)
 
 
+def given_back(daemon):
+    """Waits until both families' flows are removed. Nobody asks meanwhile: an answer on its way would come in as a new flow."""
+    daemon.wait(lambda: len(daemon.said(" of inside hosts are removed")) == 2, "the flows are removed")
+
+
 def in_force(lab):
     """Programs that run by hand see what the daemon sees."""
     return [lab.router.run(program, "--check", check=False).out for program in ("update-routes", "update-npt")] == ["", ""]
@@ -133,7 +138,8 @@ def test_a_wan_that_is_back_is_held_and_the_backup_gives_its_flows_back(watch):
     lab.configure(health=wans.QUICK)
     daemon.reload()
     wait_both(daemon, "att", obstacle=None, eligible=True)
-    daemon.wait(lambda: lab.shares(ask_again(flows)) == {"att": len(flows)}, "the flows are back on att")
+    given_back(daemon)
+    assert lab.shares(ask_again(flows)) == {"att": len(flows)}
     assert {lab.wan_of(source).name for source, _ in before} == {"webpass"}
     # The table has them still: asked again, they would only begin anew.
     assert all(rtnl.marked(lab.router, family, lab.wan("webpass").mark) == 1 for family in (4, 6))
@@ -182,11 +188,35 @@ def test_failback_leaves_what_would_begin_on_the_backup_again(watch):
 
     lab.mend("att")
     daemon = lab.daemon()
-    daemon.wait(lambda: lab.shares(ask_again(others)) == {"att": 8}, "the other flows are back on att")
+    given_back(daemon)
+    assert lab.shares(ask_again(others)) == {"att": 8}
     # The table has them still: asked again, they would only begin anew.
     assert [rtnl.marked(lab.router, family, lab.wan("webpass").mark) for family in (4, 6)] == [2, 2]
     assert sources(ask_again(calls)) == before
     assert {lab.wan_of(source).name for source, _ in before} == {"webpass"}
+    close_all(calls + others)
+
+
+def test_calls_of_a_rule_go_back_to_the_better_of_its_wans(watch):
+    """While others are on att all the time."""
+    flush = {"failback_flows": "flush"}
+    rules = {"voice": {"destination": f"{SERVERS4[0]}, {SERVERS6[0]}", "wans": "webpass, isp3"}}
+    lab, daemon = watch([wans.att(keys=flush), wans.webpass(tier=2, keys=flush), wans.many([1, 1, 1], [3, 3, 3])[2]],
+                        rules=rules)
+    lab.wan("isp3").keys.update(flush)
+    lab.configure(health=wans.QUICK, rules=rules)
+    daemon.reload()
+    lab.cut("webpass")
+    wait_both(daemon, "webpass", eligible=False)
+    calls = udp_flows(lab.client, 4, [SERVERS4[0], SERVERS6[0]])
+    others = udp_flows(lab.client, 4, [SERVERS4[1], SERVERS6[1]])
+    before = sources(answers(others))
+    assert lab.shares(answers(calls)) == {"isp3": 4}
+    daemon.reload()
+    lab.mend("webpass")
+    given_back(daemon)
+    assert lab.shares(ask_again(calls)) == {"webpass": 4}
+    assert sources(ask_again(others)) == before
     close_all(calls + others)
 
 
