@@ -121,6 +121,7 @@ void modems_declare(const struct config *config, FILE *f)
 			fprintf(f, "add chain inet mangle modem_%s\n", config->wans[i].name);
 }
 
+/* What is of no flow is not translated: it gets no mark from one, and does not leave. */
 void modems_write_chains(const struct config *config, FILE *f)
 {
 	for (size_t i = 0; i < config->n_wans; i++) {
@@ -130,8 +131,8 @@ void modems_write_chains(const struct config *config, FILE *f)
 			fprintf(f,
 				"# chain inet mangle modem_%s\n"
 				"add rule inet mangle modem_%s ct mark set %u\n"
-				"add rule inet mangle modem_%s meta mark set %u\n",
-				wan->name, wan->name, wan->mark, wan->name, wan->mark);
+				"add rule inet mangle modem_%s meta mark set ct mark\n",
+				wan->name, wan->name, wan->mark, wan->name);
 	}
 }
 

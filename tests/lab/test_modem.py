@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+import rtnl
 import wans
 from lab import SERVERS4, SERVERS6
 from servers import Servers
@@ -121,6 +122,19 @@ def test_the_router_itself_asks_over_that_link_only(modems, family):
         with pytest.raises(PermissionError):
             sock.sendto(b"mute x", (MODEM[family], PORT))
     assert counted(modems.other) == 0
+
+
+@FAMILIES
+def test_a_late_reset_of_a_forgotten_connection_does_not_leak(modems, family):
+    """Nothing translates what conntrack knows no flow of: it must not leave with an address that is inside."""
+    lab = modems.lab
+    flows = [TcpFlow(lab.client, target) for target in [MODEM[family]] * 5 + [MAPPED] * 5]
+    rtnl.forget_flows(lab.router)
+    for flow in flows:
+        flow.close(reset=True)
+    modems.answers(lab.client, MODEM[family])  # whatever the resets did, it is done when this is answered
+    modems.answers(lab.client, MAPPED)
+    assert lab.leaks() == {}
 
 
 def test_explain_says_the_modems_wan(modems):
