@@ -229,6 +229,8 @@ int flow_groups_write(const struct site *site, const struct rule_maps *maps, FIL
 
 		fprintf(f, "# chain inet mangle %s\n", chain.s);
 		write_groups(&of_policy);
+		/* Errors for a source that is not inside must not pass for those of a WAN. */
+		fprintf(f, "%s meta mark set 0\n", of_policy.rule);
 	}
 	fputs("# chain inet mangle from_lan\n", f);
 	/* A flow older than these rules has no translation and never gets one. */

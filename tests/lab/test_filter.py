@@ -231,10 +231,18 @@ def test_errors_of_a_providers_router_with_a_private_address_come_in(lab):
         assert errors(lab.router, server, hops=1) == [TIME_EXCEEDED[4]]
 
 
+# The first matches the flows here, and has a rank: the last one is in the same map, behind one in another.
+RANKED = {
+    "these": {"protocol": "udp", "dport": str(PORT), "wans": "att, webpass"},
+    "host": {"source": f"10.250.250.6, {wans.ROUTER6}", "wans": "att"},
+    "others": {"protocol": "udp", "dport": "500", "wans": "att"},
+}
+
+
 @pytest.fixture(scope="module")
 def linklocal(share_lab):
     """The original's shape: the LAN's interface has no IPv6 address but its link-local one. WANs of 1,400 bytes."""
-    lab = share_lab([wans.att(mtu=1400), wans.webpass(mtu=1400)], balance={"all_down": "unreachable"})
+    lab = share_lab([wans.att(mtu=1400), wans.webpass(mtu=1400)], balance={"all_down": "unreachable"}, rules=RANKED)
     lab.router.ip(f"addr del 3d06:bad:b01:fe::1/64 dev {wans.LAN}\n")
     return lab.up()
 
