@@ -6,13 +6,10 @@
 
 #include "base/util.h"
 #include "model/conflict.h"
+#include "plan/tunnels_shared.h"
 
 #include <string.h>
 
-#define ADD "add rule inet filter "
-
-/* Only packets without ports, and ICMP, come here. The mark is the packet's own afterwards. */
-#define RESET "meta mark set 0"
 #define SET_ZONE "meta mark set meta mark & 0xffffff00 | "
 
 /* What is known by single addresses, and what by the rest of an address in a prefix. */
@@ -49,12 +46,6 @@ static struct tunnel_key key_of(const struct config *config, enum tunnel_kind ki
 	return key;
 }
 
-/* What a mark says: the inside host, by its place in [map4] or as router6, and the zone. */
-static uint32_t mark_of(size_t host, uint32_t zone)
-{
-	return (uint32_t)(host + 1) << 8 | zone;
-}
-
 #define ROUTER6 0x7fffff
 
 /* Which WAN an IPv6 peer was seen on last: errors about him quote who is meant. */
@@ -74,7 +65,7 @@ static bool has(const struct site *site, enum tunnel_kind kind)
 	const struct config *config = site->config;
 
 	for (size_t i = 0; config->n_wans > 1 && i < config->n_wans; i++)
-		if (kind == TUNNELS_HOSTS4 ? wan_maps4(&config->wans[i])
+		if (kind == TUNNELS_HOSTS4 ? tunnels_lead_in4(config, i)
 					   : npt_active(config, &site->npt, i))
 			return kind != TUNNELS_HOSTS6 || config->lan.router6.family;
 	return false;
@@ -88,18 +79,17 @@ static void fill_hosts4(const struct site *site, FILE *f)
 	fputs("# map inet filter tunnels_public4\n", f);
 	for (size_t i = 0; i < n_hosts; i++)
 		for (size_t w = 0; w < config->n_wans; w++)
-			if (wan_maps4(&config->wans[w]) &&
-			    map4_is_usable(config, &site->facts, i, w))
+			if (map4_is_usable(config, &site->facts, i, w))
 				fprintf(f,
 					"add element inet filter tunnels_public4 { \"%s\" . %s : "
 					"%u }\n",
 					config->wans[w].interface,
 					addr_str(map4_public(config, &site->facts, i, w)).s,
-					mark_of(i, config->wans[w].mark));
+					tunnel_mark(i, config->wans[w].mark));
 	fputs("# map inet filter tunnels_inside4\n", f);
 	for (size_t i = 0; i < n_hosts; i++)
 		fprintf(f, "add element inet filter tunnels_inside4 { %s : %u }\n",
-			addr_str(config->map4[i].inside.addr).s, mark_of(i, 0));
+			addr_str(config->map4[i].inside.addr).s, tunnel_mark(i, 0));
 }
 
 /* From a WAN: the peer's tunnel is there now, and on no other WAN. */
@@ -172,7 +162,7 @@ static void fill_tunnels6(const struct site *site, FILE *f)
 		if (config->lan.router6.family) {
 			fprintf(f, ADD "tunnels iifname \"%s\" ip6 daddr %s meta mark set %u",
 				wan->interface, addr_str(npt_edge(config, &site->npt, i)).s,
-				mark_of(ROUTER6, wan->mark));
+				tunnel_mark(ROUTER6, wan->mark));
 			enter(config, TUNNELS_HOSTS6, f);
 		}
 		pass_own(site, i, "tunnels", f);
@@ -186,58 +176,10 @@ static void fill_tunnels6(const struct site *site, FILE *f)
 			ADD "tunnels iifname \"%s\" ip6 saddr %s meta mark set %u goto "
 			    "tunnels6_out\n",
 			config->lan.interface, addr_str(config->lan.router6).s,
-			mark_of(ROUTER6, 0));
+			tunnel_mark(ROUTER6, 0));
 	if (config->lan.prefix6.len > 0)
 		fprintf(f, ADD "tunnels iifname \"%s\" ip6 saddr %s goto tunnels6_prefix_out\n",
 			config->lan.interface, prefix_str(config->lan.prefix6).s);
-}
-
-/* True when what comes in there is a host's. */
-static bool is_hosts(const struct site *site, size_t wan, struct addr public)
-{
-	const struct config *config = site->config;
-
-	for (size_t i = 0; i < config->n_map4_hosts; i++)
-		if (addr_cmp(map4_public(config, &site->facts, i, wan), public) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Hosts of a network share a public address, also with a host that is reached there. Their tunnels
- * have no zones: the peers that they have asked for are answered in none.
- */
-static void fill_networks4(const struct site *site, FILE *f)
-{
-	const struct config *config = site->config;
-
-	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++) {
-		uint32_t mark = mark_of(i, 0);
-
-		for (size_t w = 0; w < config->n_wans; w++) {
-			struct addr public = map4_public(config, &site->facts, i, w);
-
-			if (!wan_maps4(&config->wans[w]) || !is_hosts(site, w, public) ||
-			    !map4_is_usable(config, &site->facts, i, w))
-				continue;
-			fprintf(f,
-				ADD "tunnels iifname \"%s\" ip daddr %s meta mark set %u meta mark "
-				    ". ip saddr . meta l4proto @tunnels4 update @tunnels4 %s " RESET
-				    " accept\n",
-				config->wans[w].interface, addr_str(public).s, mark,
-				key_of(config, TUNNELS_HOSTS4, true).s);
-		}
-	}
-}
-
-static void fill_networks4_out(const struct config *config, FILE *f)
-{
-	for (size_t i = config->n_map4_hosts; i < config->n_map4; i++)
-		fprintf(f,
-			ADD "tunnels iifname \"%s\" ip saddr %s meta mark set %u update @tunnels4 "
-			    "%s " RESET " accept\n",
-			config->lan.interface, prefix_str(config->map4[i].inside).s, mark_of(i, 0),
-			key_of(config, TUNNELS_HOSTS4, false).s);
 }
 
 static void fill_tunnels(const struct site *site, FILE *f)
@@ -250,14 +192,15 @@ static void fill_tunnels(const struct site *site, FILE *f)
 	/* nft finds other words for them, such as ipv6-icmp, only where netbase is installed. */
 	fputs(ADD "tunnels meta l4proto { icmp, icmpv6 } goto tunnels_errors\n", f);
 	fputs(ADD "tunnels meta l4proto { dccp, sctp, udplite } accept\n", f);
-	fill_networks4(site, f);
+	tunnels_write_shared_in(site, f);
 	fputs(ADD "tunnels meta mark set iifname . ip daddr map @tunnels_public4", f);
 	enter(config, TUNNELS_HOSTS4, f);
+	tunnels_write_masqueraded_out(site, f);
 	fprintf(f,
 		ADD "tunnels iifname \"%s\" meta mark set ip saddr map @tunnels_inside4 goto "
 		    "tunnels4_out\n",
 		config->lan.interface);
-	fill_networks4_out(config, f);
+	tunnels_write_networks_out(config, f);
 	fill_tunnels6(site, f);
 	fputs(ADD "tunnels " RESET "\n", f);
 }
@@ -314,6 +257,8 @@ static void fill_own(const struct site *site, FILE *f)
 					    "set %u\n",
 					config->wans[i].mark, config->wans[i].interface,
 					errors[family], config->wans[i].mark);
+	if (has(site, TUNNELS_HOSTS4))
+		tunnels_write_own(site, f);
 }
 
 /* What is known of the peer of a packet from inside is forgotten, if it is of this zone. */
@@ -322,7 +267,7 @@ static void forget(const struct site *site, size_t wan, FILE *f)
 	const struct config *config = site->config;
 	unsigned zone = config->wans[wan].mark;
 
-	if (has(site, TUNNELS_HOSTS4) && wan_maps4(&config->wans[wan]))
+	if (has(site, TUNNELS_HOSTS4) && tunnels_lead_in4(config, wan))
 		fprintf(f,
 			ADD "tunnels_moved ct zone %u meta mark set ip saddr map "
 			    "@tunnels_inside4 " SET_ZONE "%u delete @tunnels4 %s\n",
@@ -333,7 +278,7 @@ static void forget(const struct site *site, size_t wan, FILE *f)
 		fprintf(f,
 			ADD "tunnels_moved ct zone %u ip6 saddr %s meta mark set %u delete "
 			    "@tunnels6 %s\n",
-			zone, addr_str(config->lan.router6).s, mark_of(ROUTER6, zone),
+			zone, addr_str(config->lan.router6).s, tunnel_mark(ROUTER6, zone),
 			key_of(config, TUNNELS_HOSTS6, false).s);
 	if (has(site, TUNNELS_PREFIX6))
 		fprintf(f,
@@ -345,23 +290,28 @@ static void forget(const struct site *site, size_t wan, FILE *f)
 
 /*
  * A flow whose peer was on another WAN has got one that masquerades. From there, answers tell of
- * nobody inside and come in no zone. So its first packet is given up, and what was known of the
- * peer: the next one begins the flow in no zone.
+ * nobody inside, but of the host that has the lease, and come in no zone, or the WAN's. So its
+ * first packet is given up, and what was known of the peer: the next one begins the flow in no
+ * zone.
  */
 static void fill_moved(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
+	const char *chosen = ADD "tunnels_chosen meta nfproto";
 
 	fputs("# chain inet filter tunnels_chosen\n", f);
-	for (size_t i = 0; config->n_wans > 1 && i < config->n_wans; i++)
-		for (enum family family = 0; family < N_FAMILIES; family++)
-			if (family == IPV4 ? wan_masquerades4(&config->wans[i])
-					   : npt_masquerades(config, &site->npt, i))
-				fprintf(f,
-					ADD
-					"tunnels_chosen meta nfproto %s oifname \"%s\" ct zone != "
-					"0 goto tunnels_moved\n",
-					family_word(family), config->wans[i].interface);
+	for (size_t i = 0; config->n_wans > 1 && i < config->n_wans; i++) {
+		const struct wan_conf *wan = &config->wans[i];
+
+		if (wan_masquerades4(wan))
+			fprintf(f,
+				"%s ipv4 oifname \"%s\" ct zone != 0 ct zone != %u goto "
+				"tunnels_moved\n",
+				chosen, wan->interface, wan->mark);
+		if (npt_masquerades(config, &site->npt, i))
+			fprintf(f, "%s ipv6 oifname \"%s\" ct zone != 0 goto tunnels_moved\n",
+				chosen, wan->interface);
+	}
 	fputs("# chain inet filter tunnels_moved\n", f);
 	for (size_t i = 0; i < config->n_wans; i++)
 		forget(site, i, f);

@@ -201,6 +201,43 @@ def test_a_tunnel_goes_on_over_a_wan_that_masquerades(make_lab, name):
     assert lab.leaks() == {}
 
 
+@pytest.mark.parametrize("nat4", ["map", "masquerade"])
+def test_a_lease_of_a_wan_that_masquerades_leads_a_tunnel_in(make_lab, nat4):
+    """Its peer may move there and back. Whoever else has that address, and asks him, is answered as well."""
+    first, second = "104.57.226.194" if nat4 == "map" else "104.57.226.193", "136.25.91.242"
+    lab = make_lab([wans.att(nat4=nat4), wans.webpass(nat4="masquerade")], inside=0,
+                   further={wans.INSIDE4[1]: f"att {first if nat4 == 'map' else 'lease'}, webpass lease"}).up()
+    with End(lab.internet, STRANGER4, GRE) as peer, End(lab.opnsense, wans.INSIDE4[1], GRE) as host:
+        for turn in range(6):
+            address = (first, second)[turn % 2]
+            peer.send(address, f"in {turn}")
+            assert host.receive() == (STRANGER4, f"in {turn}")
+            for number in range(2):
+                host.send(STRANGER4, f"out {turn} {number}")
+                assert peer.receive() == (address, f"out {turn} {number}")
+        # He is remembered, the flow is not: whatever it draws, what the host sends arrives.
+        rtnl.forget_flows(lab.router)
+
+        def arrives():
+            host.send(STRANGER4, "again")
+            return peer.receive(0.1)
+
+        wait_until(arrives, "the tunnel goes on")
+    lab.router.health(att4="down")
+    lab.router.run("update-routes")
+    for namespace, source in ((lab.opnsense, wans.INSIDE4[3]), (lab.router, second)):
+        with End(lab.internet, SPREAD4 + "9", ESP) as peer, End(namespace, source, ESP) as other:
+            for number in range(3):
+                other.send(SPREAD4 + "9", f"out {number}")
+                assert peer.receive() == (second, f"out {number}")
+                peer.send(second, f"in {number}")
+                assert other.receive() == (SPREAD4 + "9", f"in {number}")
+        rtnl.forget_flows(lab.router)
+        flush(lab)
+    assert lab.router.run("update-routes", "--check").code == 0
+    assert lab.leaks() == {}
+
+
 @pytest.mark.parametrize("at", ["provider", "router"])
 @pytest.mark.parametrize("name", ["public", "prefix"])
 def test_errors_about_tunnels_reach_who_they_are_for(make_lab, name, at):
