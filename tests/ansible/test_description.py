@@ -52,6 +52,20 @@ def test_mwan_conf_is_that_of_the_example(example):
         assert "interface" in written[section] and written[section].items() <= wanted[section].items()
 
 
+def test_rules_and_direct_networks_are_sections_in_their_order(tmp_path):
+    site = Site(tmp_path)
+    site.vars["mwan_rules"] = [
+        {"name": "voice", "settings": {"protocol": "udp", "dport": ["5060-5061", "10000-20000"], "wans": "att"}},
+        {"name": "backup", "settings": {"destination": LONG, "wans": ["webpass", "att"], "otherwise": "unreachable"}}]
+    site.vars["mwan_direct"] = [{"name": "vpn", "settings": {"interface": "wg0", "networks": ["10.89.0.0/16", "fd00:89::/48"]}}]
+    site.write()
+    written = config(site.etc / "mwan/mwan.conf")
+    assert [name for name in written if name.startswith(("rule ", "direct "))] == ["direct vpn", "rule voice", "rule backup"]
+    assert written["rule voice"] == {"protocol": "udp", "dport": "5060-5061, 10000-20000", "wans": "att"}
+    assert written["rule backup"] == {"destination": ", ".join(LONG), "wans": "webpass, att", "otherwise": "unreachable"}
+    assert written["direct vpn"] == {"interface": "wg0", "networks": "10.89.0.0/16, fd00:89::/48"}
+
+
 def test_8021x_is_that_of_the_example(example):
     for name in ("wpa_supplicant/mwan.conf", "default/mwan"):
         assert settings(example.etc / name) == settings(REPO / "conf" / name)
