@@ -59,7 +59,9 @@ int rule_read_file(struct config_source *source, const struct section *section, 
 	if (!path)
 		return config_no_memory(source);
 	if (!file || fstat(fileno(file), &st) < 0)
-		return config_mistake(source, section, key, "%s: %m", path);
+		return config_mistake(source, section, key, "%s: %s", path,
+				      errno == EINVAL ? "this is no regular file"
+						      : strerror(errno));
 	r = read_lines(file, path, lists, &why);
 	if (r == -EINVAL)
 		return config_mistake(source, section, key, "%s", why.text);

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LAN6 LAN "prefix6 = 3d06:bad:b01::/60\nrouter6 = 3d06:bad:b01:fe::2\n"
 #define WANS                                                                                       \
@@ -153,6 +155,23 @@ START_TEST(a_mistake_in_a_file_names_its_line)
 }
 END_TEST
 
+START_TEST(a_file_that_is_none_is_refused_and_not_waited_for)
+{
+	static const char text[] = LAN6 WANS "[rule b]\nwans = att\ndestination = @list.txt\n";
+	static const char start[] = "site.conf:19: [rule b] destination: list.txt: ";
+	char message[200];
+
+	ck_assert_int_eq(mkfifo("list.txt", 0600), 0);
+	snprintf(message, sizeof(message), "%s%s", start, "this is no regular file");
+	refuse(text, strlen(text), message);
+	unlink("list.txt");
+	ck_assert_int_eq(symlink("list.txt", "list.txt"), 0);
+	snprintf(message, sizeof(message), "%s%s", start, strerror(ELOOP));
+	refuse(text, strlen(text), message);
+	unlink("list.txt");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("rules");
@@ -162,6 +181,7 @@ int main(void)
 	tcase_add_test(tcase, rules_that_say_the_same_of_wans_share_a_policy);
 	tcase_add_test(tcase, a_file_lists_networks_of_both_families);
 	tcase_add_test(tcase, a_mistake_in_a_file_names_its_line);
+	tcase_add_test(tcase, a_file_that_is_none_is_refused_and_not_waited_for);
 
 	return run_case(tcase, "rules");
 }
