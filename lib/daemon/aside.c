@@ -21,16 +21,21 @@ static void log_drained(const struct drain *drain)
 		  ends ? local_time_str(drain->until, false).s : "");
 }
 
-static void log_undrained(const struct drain *drain)
+static void log_undrained(const struct config *config, const struct drain *drain)
 {
 	uint64_t seconds = log_seconds_since(drain->since);
+	bool known = config_find_wan(config, drain->wan) < config->n_wans;
 
-	log_event(LOG_NOTICE, EVENT_UNDRAINED,
+	log_event(known ? LOG_NOTICE : LOG_WARNING, EVENT_UNDRAINED,
 		  FIELDS(log_text("wan", drain->wan), log_seconds(seconds)),
-		  "%s is no longer drained%s", drain->wan, after_str(seconds).s);
+		  "%s is no longer drained%s%s", drain->wan, after_str(seconds).s,
+		  known ? ""
+			: ": mwan.conf does not have it any more; if it has another name now, "
+			  "drain that");
 }
 
-static void log_changes(const struct drains *before, const struct drains *now)
+static void log_changes(const struct config *config, const struct drains *before,
+			const struct drains *now)
 {
 	for (size_t i = 0; i < now->n; i++) {
 		const struct drain *old = drains_find(before, now->v[i].wan);
@@ -40,7 +45,7 @@ static void log_changes(const struct drains *before, const struct drains *now)
 	}
 	for (size_t i = 0; i < before->n; i++)
 		if (!drains_find(now, before->v[i].wan))
-			log_undrained(&before->v[i]);
+			log_undrained(config, &before->v[i]);
 }
 
 /* The file as it is now; what is over goes from it. 0 or -ENOMEM, with the old ones in force. */
@@ -55,7 +60,7 @@ static int read_drains(struct daemon *d, uint64_t now)
 	/* What can't be written is over all the same. */
 	if (drains_clean(&drains, d->config, now) && drains_write(&drains, DRAINS_PATH, &fault) < 0)
 		log_event(LOG_WARNING, EVENT_REPORT_UNWRITTEN, NULL, "%s", fault.text);
-	log_changes(&d->drains, &drains);
+	log_changes(d->config, &d->drains, &drains);
 	drains_done(&d->drains);
 	d->drains = TAKE(drains);
 	for (size_t i = 0; i < d->drains.n; i++)

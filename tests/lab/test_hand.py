@@ -355,6 +355,12 @@ def test_a_drain_of_a_wan_that_is_gone_is_forgotten(lab):
     daemon.wait(lambda: "monkeybrains" not in lab.router.read(DRAINED), "the file is clean")
     assert lab.router.read(DRAINED).splitlines()[-1] == "webpass 1000 0"
     assert new_flows(lab) == {"att"}
+    # Somebody may be at work on it still.
+    lab.wan("webpass").name = "cable"
+    lab.configure()
+    daemon.reload()
+    hear(daemon, "if it has another name now, drain that")
+    daemon.wait(lambda: [wan["ipv4"]["eligible"] for wan in daemon.health()["wans"] if wan["name"] == "cable"] == [True])
 
 
 def test_a_drain_that_cant_be_kept_is_a_failure(lab):
