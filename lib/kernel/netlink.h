@@ -47,6 +47,9 @@ typedef int (*netlink_each)(struct nlmsghdr *message, void *arg);
 int netlink_dump(struct nl_sock *sk, int type, const void *header, size_t size, netlink_each each,
 		 void *arg);
 int netlink_dump_msg(struct nl_sock *sk, struct nl_msg *request, netlink_each each, void *arg);
+/* The same for main's unicast routes of both families over one link; -EAGAIN if it has gone, too.
+ */
+int netlink_dump_routes(struct nl_sock *sk, unsigned oif, netlink_each each, void *arg);
 /* The same for a request that is answered by one object. */
 int netlink_get(struct nl_sock *sk, struct nl_msg *request, netlink_each each, void *arg);
 

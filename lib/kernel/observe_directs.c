@@ -97,29 +97,6 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	return 0;
 }
 
-/* With RTA_OIF the kernel skips all other routes. */
-static int dump_routes(struct nl_sock *sk, struct directs_dump *dump)
-{
-	int r = 0;
-
-	for (enum family family = 0; family < N_FAMILIES && r == 0; family++) {
-		struct rtmsg header = {
-			.rtm_family = family_af(family),
-			.rtm_table = RT_TABLE_MAIN,
-			.rtm_type = RTN_UNICAST,
-		};
-		_cleanup_(nl_msg_freep) struct nl_msg *msg =
-			netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
-
-		if (!msg || nla_put_u32(msg, RTA_OIF, dump->oif) < 0)
-			return -ENOMEM;
-		r = netlink_dump_msg(sk, msg, on_route, dump);
-		if (r == -ENODEV) /* the link has gone meanwhile */
-			r = -EAGAIN;
-	}
-	return r;
-}
-
 /* True when an earlier section has the link, whose routes are known then. */
 static bool is_known(const struct facts *facts, size_t i)
 {
@@ -143,7 +120,7 @@ int observe_direct_routes(struct nl_sock *sk, const struct config *config, struc
 		}
 
 		if (dump.oif && !is_known(facts, i))
-			r = dump_routes(sk, &dump);
+			r = netlink_dump_routes(sk, dump.oif, on_route, &dump);
 	}
 	return r;
 }

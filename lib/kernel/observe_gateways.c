@@ -268,36 +268,14 @@ static int use_fixed_gateway(struct gateways_dump *dump, size_t wan, enum family
 	return 0;
 }
 
-/* With RTA_OIF the kernel skips other routes, which is much faster than to report a full table. */
-static int dump_routes(struct gateways_dump *dump, unsigned oif)
-{
-	int r = 0;
-
-	for (enum family family = 0; family < N_FAMILIES && r == 0; family++) {
-		struct rtmsg header = {
-			.rtm_family = family_af(family),
-			.rtm_table = RT_TABLE_MAIN,
-			.rtm_type = RTN_UNICAST,
-		};
-		_cleanup_(nl_msg_freep) struct nl_msg *msg =
-			netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
-
-		if (!msg || nla_put_u32(msg, RTA_OIF, oif) < 0)
-			return -ENOMEM;
-		r = netlink_dump_msg(dump->sk, msg, on_route, dump);
-		if (r == -ENODEV) /* the link has gone meanwhile */
-			r = -EAGAIN;
-	}
-	return r;
-}
-
 static int dump_gateways(struct gateways_dump *dump)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < dump->facts->n_wans && r == 0; i++)
 		if (dump->facts->wans[i].link.link.index)
-			r = dump_routes(dump, dump->facts->wans[i].link.link.index);
+			r = netlink_dump_routes(dump->sk, dump->facts->wans[i].link.link.index,
+						on_route, dump);
 	for (size_t i = 0; i < dump->n_unresolved && r == 0; i++)
 		r = resolve_nexthop(dump, &dump->unresolved[i]);
 	for (size_t i = 0; i < dump->facts->n_wans && r == 0; i++)
