@@ -9,6 +9,7 @@
 #include "dot1x/attempt.h"
 #include "dot1x/dot1x.h"
 #include "dot1x/wpa.h"
+#include "kernel/netlink.h"
 #include "networkd/lease.h"
 #include "networkd/networkd.h"
 #include "networkd/vlan.h"
@@ -34,7 +35,7 @@ static bool look(struct bringup_link *link)
 	_cleanup_(freep) char *json = NULL;
 
 	link->lease = (struct lease){};
-	link->ifindex = if_nametoindex(link->interface);
+	link->ifindex = netlink_link_index(link->interface);
 	if (!link->ifindex)
 		return false;
 	json = networkd_describe(networkd, link->ifindex);

@@ -2,6 +2,7 @@
 // update-npt: brings translation and routing to each WAN's delegated IPv6 prefix.
 // It is a run like that of update-routes, after the arguments or networkd have named prefixes.
 
+#include "kernel/netlink.h"
 #include "reconcile/prefix_store.h"
 #include "reconcile/update.h"
 
@@ -11,10 +12,10 @@
 static const struct wan_conf *find_wan(const struct config *config, const char *interface)
 {
 	const struct wan_conf *wan = config_wan_by_interface(config, interface);
-	unsigned index = if_nametoindex(interface);
+	unsigned index = netlink_link_index(interface);
 
 	for (size_t i = 0; i < config->n_wans && !wan && index; i++)
-		if (if_nametoindex(config->wans[i].written) == index)
+		if (netlink_link_index(config->wans[i].written) == index)
 			wan = &config->wans[i];
 	return wan;
 }

@@ -9,6 +9,7 @@
 #include "doctor/links.h"
 #include "dot1x/dot1x.h"
 #include "dot1x/wpa.h"
+#include "kernel/netlink.h"
 #include "networkd/lease.h"
 
 #include <dirent.h>
@@ -120,7 +121,8 @@ static const struct manager {
 
 bool networkd_has(const struct patient *patient, const char *link)
 {
-	_cleanup_(freep) char *json = networkd_describe(patient->networkd, if_nametoindex(link));
+	_cleanup_(freep) char *json =
+		networkd_describe(patient->networkd, netlink_link_index(link));
 	struct lease lease = {};
 
 	return json && lease_from_json(json, &lease) && lease.managed;

@@ -7,6 +7,7 @@
 #include "base/fileio.h"
 #include "base/parse.h"
 #include "dot1x/cause.h"
+#include "kernel/netlink.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -69,7 +70,7 @@ static long long read_number(const char *port, const char *name)
 struct dot1x_carrier dot1x_carrier(const char *port)
 {
 	return (struct dot1x_carrier){
-		.there = if_nametoindex(port) != 0,
+		.there = netlink_link_index(port) != 0,
 		.on = read_number(port, "carrier") == 1,
 		.losses = read_number(port, "carrier_down_count"),
 	};

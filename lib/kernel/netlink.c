@@ -236,6 +236,31 @@ struct netlink_names netlink_link_names(struct nlmsghdr *message)
 	return names;
 }
 
+static int on_index(struct nlmsghdr *message, void *arg)
+{
+	const struct ifinfomsg *info = nlmsg_data(message);
+	unsigned *index = arg;
+
+	*index = (unsigned)info->ifi_index;
+	return 0;
+}
+
+unsigned netlink_link_index(const char *name)
+{
+	const struct ifinfomsg header = {};
+	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
+	_cleanup_(nl_msg_freep) struct nl_msg *msg =
+		netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
+	struct fault fault = {};
+	unsigned index = 0;
+
+	/* The kernel compares it with all names. */
+	if (msg && nla_put_string(msg, IFLA_ALT_IFNAME, name) == 0 &&
+	    netlink_open(NETLINK_ROUTE, &sk, &fault) == 0)
+		(void)netlink_get(sk, msg, on_index, &index);
+	return index;
+}
+
 const int32_t *netlink_inet6_conf(struct nlmsghdr *link)
 {
 	struct nlattr *spec = nlmsg_find_attr(link, sizeof(struct ifinfomsg), IFLA_AF_SPEC);

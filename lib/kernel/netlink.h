@@ -83,6 +83,13 @@ struct netlink_names {
 };
 struct netlink_names netlink_link_names(struct nlmsghdr *message);
 
+/*
+ * The index of the link with that name, its own or an alternative one; 0: there is none. For a link
+ * that is missing, if_nametoindex() has the kernel wait for modprobe, which looks for a driver
+ * called so.
+ */
+unsigned netlink_link_index(const char *name);
+
 /* The values of net.ipv6.conf, DEVCONF_…, in a link's message; NULL: IPv6 has none for it. */
 const int32_t *netlink_inet6_conf(struct nlmsghdr *link);
 

@@ -6,6 +6,7 @@
 
 #include "base/fileio.h"
 #include "base/paths.h"
+#include "kernel/netlink.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -20,7 +21,7 @@ static unsigned find(const char *pattern)
 
 	/* The cheap question, which is the usual one. */
 	if (!strpbrk(pattern, "*?["))
-		return if_nametoindex(pattern);
+		return netlink_link_index(pattern);
 	all = if_nameindex();
 	for (size_t i = 0; all && all[i].if_index && !index; i++)
 		if (fnmatch(pattern, all[i].if_name, 0) == 0)

@@ -4,6 +4,8 @@
 
 #include "reconcile/prefixes.h"
 
+#include "kernel/netlink.h"
+
 #include <errno.h>
 
 static void use(struct npt_state *npt, size_t wan, struct prefix prefix, uint64_t until_us)
@@ -32,7 +34,7 @@ static struct delegation in_use(const struct npt_state *npt, size_t wan)
 static struct delegation ask(const struct config *config, const struct prefix_request *request,
 			     size_t wan, const struct npt_state *npt)
 {
-	unsigned ifindex = if_nametoindex(config->wans[wan].written);
+	unsigned ifindex = netlink_link_index(config->wans[wan].written);
 	struct delegation answer = {};
 
 	/* For a link that is not there, the last prefix still stands. */
