@@ -13,10 +13,9 @@
 
 const char *trouble_advise_ppp(const char *interface)
 {
-	return strncmp(interface, "ppp", 3) == 0 ? "it is there while pppd has a connection: "
-						   "`journalctl -t pppd` says why it "
-						   "has none"
-						 : NULL;
+	return strncmp(interface, "ppp", 3) == 0
+		       ? "pppd has no connection: `journalctl -t pppd` says why"
+		       : NULL;
 }
 
 static bool find_link(const struct trouble_view *view, struct trouble_words *words)
@@ -33,7 +32,10 @@ static bool find_link(const struct trouble_view *view, struct trouble_words *wor
 		      words->fix);
 	} else if (!link->up) {
 		fprintf(words->what, "%s is switched off", interface);
-		fprintf(words->fix, "`ip link set %s up`", interface);
+		if (trouble_advise_ppp(interface))
+			fputs(trouble_advise_ppp(interface), words->fix);
+		else
+			fprintf(words->fix, "`ip link set %s up`", interface);
 	} else if (!link->carrier) {
 		fprintf(words->what, "%s has no carrier", interface);
 		fputs("check the cable, and 802.1X where it is used", words->fix);
@@ -98,7 +100,8 @@ static void find_no_gateway4(const struct trouble_view *view, struct trouble_wor
 		fprintf(words->what, "no IPv4 gateway: %s has %s, but no default route", interface,
 			addr_str(link->addresses[i].addr).s);
 		if (trouble_advise_ppp(interface))
-			fputs("give pppd the options `defaultroute` and `defaultroute-metric 100`",
+			fputs("give pppd the options `defaultroute` and `defaultroute-metric N`, "
+			      "where N is no other default route's metric",
 			      words->fix);
 		else
 			fprintf(words->fix,

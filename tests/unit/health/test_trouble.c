@@ -82,8 +82,10 @@ START_TEST(the_link_comes_first)
 		     "name the card in a .link file; `health-check --doctor` lists the cards "
 		     "that are there");
 	strcpy(scene.config.wans[ATT].interface, "ppp0");
-	expect(IPV4, "there is no interface ppp0: it is there while pppd has a connection: "
-		     "`journalctl -t pppd` says why it has none");
+	expect(IPV4, "there is no interface ppp0: pppd has no connection: `journalctl -t "
+		     "pppd` says why");
+	link->link.index = 3;
+	expect(IPV4, "ppp0 is switched off: pppd has no connection: `journalctl -t pppd` says why");
 	ck_assert(!att(IPV4)->eligible && !report.wans[ATT].carrier);
 }
 END_TEST
@@ -100,7 +102,8 @@ START_TEST(then_the_gateway)
 	strcpy(scene.config.wans[ATT].interface, "ppp0");
 	expect(IPV4,
 	       "no IPv4 gateway: ppp0 has 104.57.226.193, but no default route: give pppd the "
-	       "options `defaultroute` and `defaultroute-metric 100`");
+	       "options `defaultroute` and `defaultroute-metric N`, where N is no other default "
+	       "route's metric");
 	strcpy(scene.config.wans[ATT].interface, "enatt0.3242");
 	expect(IPV6, "no IPv6 gateway (no router advertisement with a default route): `networkctl "
 		     "reconfigure enatt0.3242` asks for a router (IPv4 pauses); if this ISP has no "
