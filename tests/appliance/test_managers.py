@@ -41,6 +41,7 @@ def test_network_manager(site):
     site.well()
     site.router.run("nmcli", "connection", "add", "type", "ethernet", "con-name", "fibre", "ifname", LINK)
     site.router.run("nmcli", "connection", "up", "fibre")
+    wait_until(lambda: "managers" in {one.topic for one in site.doctor.complaints()}, "it is found")
     found = site.doctor.finds("managers", "WRONG", f"NetworkManager configures {LINK} beside systemd-networkd")
     site.doctor.follow(found)
 
