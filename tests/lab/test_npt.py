@@ -434,3 +434,13 @@ def test_a_slow_networkd_is_waited_for_a_bounded_time(auto):
     bus.slow(200)
     auto.up()
     assert prefixes(auto) == {"att": ATT}
+
+
+@pytest.mark.plain("LeakSanitizer does not work under strace")
+def test_nobody_waits_for_a_driver_of_a_link_that_is_missing(auto):
+    """SIOCGIFINDEX for a name that no link has makes the kernel start modprobe, and its caller wait: for seconds, with ppp0."""
+    auto.networkd()
+    auto.router.ip("link del enatt0.3242\n")
+    for program in (["update-npt"], ["update-routes"], ["health-check", "--once"]):
+        traced = auto.router.run("strace", "-f", "-e", "trace=ioctl", *program, check=False)
+        assert "att" in traced.out + traced.err and "SIOCGIFINDEX" not in traced.err, traced
