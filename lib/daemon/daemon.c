@@ -131,6 +131,7 @@ static void daemon_done(struct daemon *d)
 	free(d->losses);
 	free(d->holds);
 	free(d->tiers);
+	released_flows_done(&d->released);
 	drains_done(&d->drains);
 	free(d->missing);
 	lock_release(&d->place);

@@ -10,6 +10,11 @@
 
 #include <errno.h>
 
+/* How long answers may be on their way to flows that were removed, and how often they are looked
+ * for. */
+#define RELEASE_US 2000000
+#define RELEASE_PAUSE_US 100000
+
 static void flush_flows(struct daemon *d, size_t wan, enum family family)
 {
 	const struct wan_conf *conf = &d->config->wans[wan];
@@ -101,8 +106,9 @@ static int move_flows(struct daemon *d, size_t wan, enum family family, uint32_t
 	const struct wan_conf *conf = &d->config->wans[wan];
 	unsigned deleted = 0;
 	int r = conntrack_release(d->kernel.nfnl, &d->outcome.site, wan, family, would_return,
-				  &deleted, fault);
+				  &deleted, &d->released, fault);
 
+	d->released_us = clock_us(CLOCK_MONOTONIC);
 	if (r == 0 && deleted > 0)
 		log_event(LOG_NOTICE, EVENT_FLOWS_REMOVED,
 			  FIELDS(LOG_WAN(conf->name, family), log_number("flows", deleted)),
@@ -137,6 +143,23 @@ static void follow_tier(struct daemon *d, size_t policy, enum family family)
 		*before = now;
 }
 
+/*
+ * An answer that is on its way when its flow is removed comes in over the backup as a flow of its
+ * own, if the address leads inside there, and the call would be stuck again.
+ */
+static void release_again(struct daemon *d)
+{
+	struct fault fault = {};
+
+	if (d->released.n == 0)
+		return;
+	log_outcome(conntrack_release_again(d->kernel.nfnl, &d->released, &fault), &fault);
+	if (clock_us(CLOCK_MONOTONIC) - d->released_us < RELEASE_US)
+		schedule_request_in(d->schedule, RELEASE_PAUSE_US);
+	else
+		released_flows_done(&d->released);
+}
+
 void daemon_flush_flows(struct daemon *d)
 {
 	uint64_t now_us = clock_us(CLOCK_MONOTONIC), again_us = flush_lost_flows(d, now_us);
@@ -146,4 +169,5 @@ void daemon_flush_flows(struct daemon *d)
 	for (size_t policy = 0; policy < d->config->n_policies; policy++)
 		for (enum family family = 0; family < N_FAMILIES; family++)
 			follow_tier(d, policy, family);
+	release_again(d);
 }

@@ -14,6 +14,7 @@
 #include "daemon/routers.h"
 #include "daemon/schedule.h"
 #include "health/cycles.h"
+#include "kernel/conntrack.h"
 #include "kernel/watch.h"
 #include "model/conflict.h"
 #include "networkd/watch.h"
@@ -86,6 +87,8 @@ struct daemon {
 	struct hold (*holds)[N_FAMILIES];  /* owned; by the WAN's index */
 	struct missing *missing;	   /* owned; by the WAN's index */
 	struct drains drains;		   /* in force */
+	struct released_flows released;	   /* that failback has removed lately */
+	uint64_t released_us;		   /* when, on CLOCK_MONOTONIC */
 	uint32_t (*tiers)[N_FAMILIES];	   /* owned; by the policy's index: that took its new flows
 					      last; 0: none has yet */
 	struct report report;	       /* the last one; at first, the one of an earlier daemon */

@@ -117,8 +117,11 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 /* Which flows to delete: those from inside over a WAN that are not kept, or the misplaced ones. */
 struct conntrack_search {
 	const struct site *site;
-	conntrack_keeps keeps; /* NULL: those that are misplaced */
+	conntrack_keeps
+		keeps; /* of those to be released, with `released`, to which they are added */
 	size_t wan;
+	struct released_flows *released;
+	const struct released_flows *again; /* those that an answer has begun anew */
 	struct nlmsghdr **found; /* owned; the kernel's own messages name the flows exactly */
 	size_t n_found;
 };
@@ -133,6 +136,18 @@ static bool is_released(const struct conntrack_search *search, struct nlattr **f
 	       !search->keeps(site, search->wan, flow[CTA_TUPLE_ORIG]);
 }
 
+static bool is_sought(const struct conntrack_search *search, struct nlattr **flow)
+{
+	struct flow_tuple there;
+
+	if (search->keeps)
+		return is_released(search, flow);
+	if (!search->again)
+		return is_misplaced(search->site, flow);
+	there = flow_tuple_read(flow[CTA_TUPLE_ORIG]);
+	return bsearch(&there, search->again->v, search->again->n, sizeof(there), flow_tuple_cmp);
+}
+
 static int on_flow(struct nlmsghdr *message, void *arg)
 {
 	struct nlattr *tb[CTA_MAX + 1];
@@ -141,8 +156,11 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, CTA_MAX, NULL) < 0)
 		return 0;
-	if (search->keeps ? !is_released(search, tb) : !is_misplaced(search->site, tb))
+	if (!is_sought(search, tb))
 		return 0;
+	if (search->released && APPEND(search->released->v, search->released->n,
+				       flow_tuple_read(tb[CTA_TUPLE_REPLY])) < 0)
+		return -ENOMEM;
 
 	copy = netlink_copy(message);
 	if (copy && APPEND(search->found, search->n_found, copy) == 0)
@@ -238,11 +256,26 @@ int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *del
 }
 
 int conntrack_release(struct nl_sock *nfnl, const struct site *site, size_t wan, enum family family,
-		      conntrack_keeps keeps, unsigned *deleted, struct fault *fault)
+		      conntrack_keeps keeps, unsigned *deleted, struct released_flows *released,
+		      struct fault *fault)
 {
-	struct conntrack_search search = { .site = site, .keeps = keeps, .wan = wan };
+	struct conntrack_search search = {
+		.site = site, .keeps = keeps, .wan = wan, .released = released
+	};
+	int r = delete_found(nfnl, &search, family_af(family), deleted, fault);
 
-	return delete_found(nfnl, &search, family_af(family), deleted, fault);
+	if (released->n > 0)
+		qsort(released->v, released->n, sizeof(*released->v), flow_tuple_cmp);
+	return r;
+}
+
+int conntrack_release_again(struct nl_sock *nfnl, const struct released_flows *released,
+			    struct fault *fault)
+{
+	struct conntrack_search search = { .again = released };
+	unsigned deleted;
+
+	return delete_found(nfnl, &search, AF_UNSPEC, &deleted, fault);
 }
 
 /* ---- counting ---- */

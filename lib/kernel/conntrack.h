@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "kernel/flow_tuple.h"
 #include "kernel/netlink.h"
 #include "model/site.h"
 
@@ -25,13 +26,34 @@ int conntrack_audit(struct nl_sock *nfnl, const struct site *site, unsigned *del
 /* True when a flow may go on. there: its CTA_TUPLE_ORIG. */
 typedef bool (*conntrack_keeps)(const struct site *site, size_t wan, struct nlattr *there);
 
+/* Flows that conntrack_release() has deleted, by what their answers come with. */
+struct released_flows {
+	struct flow_tuple *v; /* sorted, owned */
+	size_t n;
+};
+
+static inline void released_flows_done(struct released_flows *flows)
+{
+	free(flows->v);
+	*flows = (struct released_flows){};
+}
+
 /*
  * Deletes the flows of the family that hosts inside have begun over the WAN, but for those that are
  * to be kept: they begin anew where new flows go now. Those that came in on it stay: only their
- * other end could begin them anew. *deleted: how many. 0 or a negative errno.
+ * other end could begin them anew. *deleted: how many. Adds them to *released. 0 or a negative
+ * errno.
  */
 int conntrack_release(struct nl_sock *nfnl, const struct site *site, size_t wan, enum family family,
-		      conntrack_keeps keeps, unsigned *deleted, struct fault *fault);
+		      conntrack_keeps keeps, unsigned *deleted, struct released_flows *released,
+		      struct fault *fault);
+
+/*
+ * Deletes those that an answer which was on its way has begun anew meanwhile, from outside: they
+ * would stay where they were. 0 or a negative errno.
+ */
+int conntrack_release_again(struct nl_sock *nfnl, const struct released_flows *released,
+			    struct fault *fault);
 
 /*
  * How many flows there are, and how many conntrack_audit() would delete, without those to the

@@ -18,54 +18,6 @@ struct known_flows_search {
 	struct known_flows found;
 };
 
-static uint16_t read_port(struct nlattr *const tb[], int type)
-{
-	return tb[type] ? ntohs(nla_get_u16(tb[type])) : 0;
-}
-
-static void read_addresses(struct nlattr *attr, struct flow_tuple *ret)
-{
-	struct nlattr *tb[CTA_IP_MAX + 1];
-
-	if (!attr || nla_parse_nested(tb, CTA_IP_MAX, attr, NULL) < 0)
-		return;
-	if (tb[CTA_IP_V4_SRC]) {
-		ret->source = netlink_addr(tb[CTA_IP_V4_SRC], AF_INET);
-		ret->destination = netlink_addr(tb[CTA_IP_V4_DST], AF_INET);
-	} else {
-		ret->source = netlink_addr(tb[CTA_IP_V6_SRC], AF_INET6);
-		ret->destination = netlink_addr(tb[CTA_IP_V6_DST], AF_INET6);
-	}
-}
-
-static void read_protocol(struct nlattr *attr, struct flow_tuple *ret)
-{
-	struct nlattr *tb[CTA_PROTO_MAX + 1];
-
-	if (!attr || nla_parse_nested(tb, CTA_PROTO_MAX, attr, NULL) < 0)
-		return;
-	ret->protocol = tb[CTA_PROTO_NUM] ? nla_get_u8(tb[CTA_PROTO_NUM]) : 0;
-	ret->dport = read_port(tb, CTA_PROTO_DST_PORT);
-	if (tb[CTA_PROTO_ICMP_ID])
-		ret->sport = read_port(tb, CTA_PROTO_ICMP_ID);
-	else if (tb[CTA_PROTO_ICMPV6_ID])
-		ret->sport = read_port(tb, CTA_PROTO_ICMPV6_ID);
-	else
-		ret->sport = read_port(tb, CTA_PROTO_SRC_PORT);
-}
-
-struct flow_tuple flow_tuple_read(struct nlattr *attr)
-{
-	struct nlattr *tb[CTA_TUPLE_MAX + 1];
-	struct flow_tuple tuple = {};
-
-	if (attr && nla_parse_nested(tb, CTA_TUPLE_MAX, attr, NULL) == 0) {
-		read_addresses(tb[CTA_TUPLE_IP], &tuple);
-		read_protocol(tb[CTA_TUPLE_PROTO], &tuple);
-	}
-	return tuple;
-}
-
 static uint64_t read_begin(struct nlattr *attr)
 {
 	struct nlattr *tb[CTA_TIMESTAMP_MAX + 1];
@@ -107,7 +59,7 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 	flow.mark = read_number(tb, CTA_MARK);
 	flow.timeout_s = read_number(tb, CTA_TIMEOUT);
 	flow.answered = read_number(tb, CTA_STATUS) & IPS_SEEN_REPLY;
-	flow.zone = read_port(tb, CTA_ZONE);
+	flow.zone = tb[CTA_ZONE] ? ntohs(nla_get_u16(tb[CTA_ZONE])) : 0;
 	flow.begin_ns = read_begin(tb[CTA_TIMESTAMP]);
 	return APPEND(search->found.v, search->found.n, flow);
 }

@@ -4,18 +4,9 @@
  */
 #pragma once
 
+#include "kernel/flow_tuple.h"
 #include "kernel/netlink.h"
 #include "plan/draw.h"
-
-/* A packet's addresses and ports; of ICMP, sport is the id. */
-struct flow_tuple {
-	struct addr source, destination;
-	uint8_t protocol;
-	uint16_t sport, dport;
-};
-
-/* Of CTA_TUPLE_ORIG or CTA_TUPLE_REPLY; without it, all is 0. */
-struct flow_tuple flow_tuple_read(struct nlattr *attr);
 
 struct known_flow {
 	struct flow_tuple there, back; /* of the first packet, and of an answer */

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Failback and hand: WANs that are held after an outage, flows that go back to a better tier, and drains."""
 
+import contextlib
 import shutil
+import socket
+import threading
 
 import faults
 import rtnl
 import wans
 from doctor import Doctor
 from lab import SERVERS4, SERVERS6, STRANGER4, STRANGER6
-from traffic import UdpFlow, answers, close_all, udp_flows
+from traffic import PATIENCE, UdpFlow, answers, close_all, udp_flows, wait_until
 
 DRAINED = "/var/lib/mwan/drained"
 FAMILIES = ("ipv4", "ipv6")
@@ -53,7 +56,7 @@ def hear(daemon, text):
 
 
 def given_back(daemon):
-    """Waits until both families' flows are removed. Nobody asks meanwhile: an answer on its way would come in as a new flow."""
+    """Waits until both families' flows are removed."""
     daemon.wait(lambda: len(daemon.said(" of inside hosts are removed")) == 2, "the flows are removed")
 
 
@@ -195,6 +198,59 @@ def test_failback_leaves_what_would_begin_on_the_backup_again(watch):
     assert sources(ask_again(calls)) == before
     assert {lab.wan_of(source).name for source, _ in before} == {"webpass"}
     close_all(calls + others)
+
+
+class Call(threading.Thread):
+    """Both ends talk all the time, the outer one four times as often, to where it was last called from."""
+
+    def __init__(self, lab, far, port):
+        super().__init__(daemon=True)
+        family = socket.AF_INET6 if ":" in far else socket.AF_INET
+        self.lab, self.over = lab, threading.Event()
+        self.inner, self.outer = (space.socket(family, socket.SOCK_DGRAM) for space in (lab.client, lab.internet))
+        self.outer.bind((far, port))
+        self.inner.connect((far, port))
+        self.inner.send(b"hello")
+        self.outer.settimeout(PATIENCE)
+        self.caller = self.outer.recvfrom(64)[1]
+        self.outer.setblocking(False)
+        self.start()
+
+    def run(self):
+        turn = 0
+        while not self.over.wait(0.005):
+            turn += 1
+            with contextlib.suppress(OSError):  # errors that ICMP has brought
+                if turn % 4 == 0:
+                    self.inner.send(b"and")
+            with contextlib.suppress(OSError):
+                self.outer.sendto(b"yes", self.caller)
+            with contextlib.suppress(OSError):
+                while True:
+                    self.caller = self.outer.recvfrom(64)[1]
+
+    def wan(self):
+        return self.lab.wan_of(self.caller[0]).name
+
+    def close(self):
+        self.over.set()
+        self.join()
+        self.inner.close()
+        self.outer.close()
+
+
+def test_calls_whose_other_end_talks_move_as_well(watch):
+    """The address that it talks to leads inside over the backup: such a packet would be a flow that came in there."""
+    lab, daemon = watch(tiers())
+    lab.cut("att")
+    wait_both(daemon, "webpass", share=1)
+    calls = [Call(lab, far, 5004 + n) for n in range(5) for far in (STRANGER4, STRANGER6)]
+    assert {call.wan() for call in calls} == {"webpass"}
+    lab.mend("att")
+    given_back(daemon)
+    wait_until(lambda: {call.wan() for call in calls} == {"att"}, "all have moved")
+    for call in calls:
+        call.close()
 
 
 def test_calls_of_a_rule_go_back_to_the_better_of_its_wans(watch):
