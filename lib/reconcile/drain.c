@@ -18,17 +18,14 @@
 /* Its index; a negative errno with a fault that names those that there are. */
 static int find_wan(const struct config *config, const char *name, struct fault *fault)
 {
+	size_t wan = config_find_wan(config, name), used = 0;
 	char names[300] = "";
-	size_t used = 0;
 
-	for (size_t i = 0; i < config->n_wans; i++) {
-		if (strcmp(config->wans[i].name, name) == 0)
-			return (int)i;
-		used += strlen(config->wans[i].name) + strlen(", ");
-		if (used < sizeof(names))
-			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-				 *names ? ", " : "", config->wans[i].name);
-	}
+	if (wan < config->n_wans)
+		return (int)wan;
+	for (size_t i = 0; i < config->n_wans && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i > 0 ? ", " : "", config->wans[i].name);
 	return fault_set(fault, -EINVAL, "there is no WAN %s, only %s", quote(name).s, names);
 }
 

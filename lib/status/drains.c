@@ -102,20 +102,13 @@ bool drains_remove(struct drains *drains, const char *wan)
 	return drain;
 }
 
-static bool is_configured(const struct config *config, const char *wan)
-{
-	for (size_t i = 0; i < config->n_wans; i++)
-		if (strcmp(config->wans[i].name, wan) == 0)
-			return true;
-	return false;
-}
-
 bool drains_clean(struct drains *drains, const struct config *config, uint64_t now)
 {
 	size_t n = drains->n;
 
 	for (size_t i = n; i-- > 0;)
-		if (is_over(&drains->v[i], now) || !is_configured(config, drains->v[i].wan))
+		if (is_over(&drains->v[i], now) ||
+		    config_find_wan(config, drains->v[i].wan) == config->n_wans)
 			remove_at(drains, i);
 	return drains->n < n;
 }
