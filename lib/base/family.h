@@ -17,6 +17,23 @@ static inline int family_af(enum family family)
 	return family == IPV4 ? AF_INET : AF_INET6;
 }
 
+/* The family of AF_INET; else of AF_INET6. */
+static inline enum family family_of_af(int af)
+{
+	return af == AF_INET ? IPV4 : IPV6;
+}
+
+/* "ip" or "ip6": nftables' word for its tables and headers. */
+static inline const char *family_nft(enum family family)
+{
+	return family == IPV4 ? "ip" : "ip6";
+}
+
+static inline const char *af_nft(int af)
+{
+	return family_nft(family_of_af(af));
+}
+
 /* "ipv4" or "ipv6": for files, logs and environments. */
 static inline const char *family_word(enum family family)
 {

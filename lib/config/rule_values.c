@@ -32,8 +32,7 @@ int rule_add_network(const char *text, struct ranges *lists[N_FAMILIES], struct 
 	if (!prefix_is_network(prefix))
 		return fault_set(why, -EINVAL, "%s has bits beyond its length: write %s",
 				 quote(text).s, prefix_str(prefix_network(prefix)).s);
-	return ranges_add(lists[prefix.addr.family == AF_INET ? IPV4 : IPV6],
-			  range_of_prefix(prefix));
+	return ranges_add(lists[family_of_af(prefix.addr.family)], range_of_prefix(prefix));
 }
 
 int set_rule_networks(const struct key *key, char *text, void *base, struct fault *why)

@@ -55,7 +55,7 @@ static bool is_own(uint32_t generation, void *arg)
 static void address_gone(unsigned ifindex, struct addr addr, void *arg)
 {
 	struct daemon *d = arg;
-	enum family family = addr.family == AF_INET ? IPV4 : IPV6;
+	enum family family = family_of_af(addr.family);
 
 	for (size_t i = 0; d->outcome.site.facts.wans && i < d->config->n_wans; i++)
 		if (d->outcome.site.facts.wans[i].link.link.index == ifindex && d->kernel.nfnl &&

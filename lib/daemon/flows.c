@@ -84,7 +84,7 @@ static bool would_return(const struct site *site, size_t wan, struct nlattr *the
 	struct flow_tuple tuple = flow_tuple_read(there);
 	struct flow_query query = {
 		.flow = {
-			.family = tuple.source.family == AF_INET ? IPV4 : IPV6,
+			.family = family_of_af(tuple.source.family),
 			.source = tuple.source,
 			.destination = tuple.destination,
 			.protocol = tuple.protocol,

@@ -38,7 +38,7 @@ static void diagnose_silent_gateway(const struct patient *patient, const struct 
 {
 	const struct trouble_view view = { .site = patient->site,
 					   .wan = patient_wan(patient, gateway->ifindex),
-					   .family = gateway->addr.family == AF_INET ? IPV4 : IPV6,
+					   .family = family_of_af(gateway->addr.family),
 					   .gateway = PRESENCE_MISSED };
 	char fix[256] = "";
 	FILE *f = fmemopen(fix, sizeof(fix), "w");

@@ -39,7 +39,7 @@ static struct foreign_rule parse(struct nlmsghdr *message)
 	struct nlattr **tb = rule.tb;
 
 	nlmsg_parse(message, sizeof(*rule.header), tb, FRA_MAX, NULL);
-	rule.family = af == AF_INET ? IPV4 : IPV6;
+	rule.family = family_of_af(af);
 	rule.pref = tb[FRA_PRIORITY] ? nla_get_u32(tb[FRA_PRIORITY]) : 0;
 	rule.table = tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : rule.header->table;
 	rule.mark = tb[FRA_FWMARK] ? nla_get_u32(tb[FRA_FWMARK]) : 0;

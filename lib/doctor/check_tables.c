@@ -23,7 +23,7 @@ static struct foreign_route parse(struct nlmsghdr *message)
 	const struct rtmsg *info = nlmsg_data(message);
 	struct nlattr *tb[RTA_MAX + 1];
 	struct foreign_route route = {
-		.family = info->rtm_family == AF_INET ? IPV4 : IPV6,
+		.family = family_of_af(info->rtm_family),
 		.type = info->rtm_type,
 		.protocol = info->rtm_protocol,
 		.to.len = info->rtm_dst_len,

@@ -114,14 +114,15 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 	return true;
 }
 
-/* Which flows to delete: those from inside over a WAN that are not kept, or the misplaced ones. */
+/* Which flows to delete; without `keeps` and `again`, the misplaced ones. */
 struct conntrack_search {
 	const struct site *site;
-	conntrack_keeps
-		keeps; /* of those to be released, with `released`, to which they are added */
+	/* Those from inside over a WAN that are not kept; they are added to `released`. */
+	conntrack_keeps keeps;
 	size_t wan;
 	struct released_flows *released;
-	const struct released_flows *again; /* those that an answer has begun anew */
+	/* Those that an answer to one of these has begun anew. */
+	const struct released_flows *again;
 	struct nlmsghdr **found; /* owned; the kernel's own messages name the flows exactly */
 	size_t n_found;
 };
@@ -313,7 +314,7 @@ static int on_counted_flow(struct nlmsghdr *message, void *arg)
 	mark = tb[CTA_MARK] ? ntohl(nla_get_u32(tb[CTA_MARK])) : 0;
 	for (size_t i = 0; i < config->n_wans; i++)
 		if (config->wans[i].mark == mark)
-			census->of[i][header->nfgen_family == AF_INET ? IPV4 : IPV6]++;
+			census->of[i][family_of_af(header->nfgen_family)]++;
 	there = read_ends(tb[CTA_TUPLE_ORIG]);
 	if (is_misplaced(counting->site, tb) && !is_to_router(counting->site, there) &&
 	    census->n_misplaced++ == 0) {

@@ -112,7 +112,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	if (tb[IFA_PROTO] && nla_get_u8(tb[IFA_PROTO]) == RTPROT_MWAN)
 		return APPEND(link->own, link->n_own, at.addr);
 	if (info->ifa_scope == RT_SCOPE_UNIVERSE)
-		link->n_global[info->ifa_family == AF_INET ? IPV4 : IPV6]++;
+		link->n_global[family_of_af(info->ifa_family)]++;
 	at.len = info->ifa_prefixlen;
 	if (!at.addr.family || addr_is_linklocal(at.addr))
 		return 0;

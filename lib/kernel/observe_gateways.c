@@ -101,7 +101,7 @@ static struct gateway_fact read_default(const struct rtmsg *info, struct nlattr 
 
 static int on_default(struct gateways_dump *dump, const struct rtmsg *info, struct nlattr **tb)
 {
-	enum family family = info->rtm_family == AF_INET ? IPV4 : IPV6;
+	enum family family = family_of_af(info->rtm_family);
 	struct gateway_fact found = read_default(info, tb);
 
 	if (tb[RTA_MULTIPATH])

@@ -40,8 +40,7 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (!mark || (header->nfgen_family != AF_INET && header->nfgen_family != AF_INET6))
 		return 0;
-	family = by_mark(arg, ntohl(nla_get_u32(mark)),
-			 header->nfgen_family == AF_INET ? IPV4 : IPV6);
+	family = by_mark(arg, ntohl(nla_get_u32(mark)), family_of_af(header->nfgen_family));
 	if (family)
 		family->flows++;
 	return 0;

@@ -87,7 +87,7 @@ static void refuse(struct prefix inside, FILE *f)
 {
 	if (inside.addr.family)
 		fprintf(f, "add rule inet filter refuse %s saddr %s reject with icmpx no-route\n",
-			inside.addr.family == AF_INET ? "ip" : "ip6", prefix_str(inside).s);
+			af_nft(inside.addr.family), prefix_str(inside).s);
 }
 
 /* What is inside is told that there is no WAN for it. The base drops the rest. */

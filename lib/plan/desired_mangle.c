@@ -75,7 +75,7 @@ static void draw(const struct mangle_group *group, const char *condition, const 
 static void draw_by_hash(const struct mangle_group *group, const char *condition, const char *of,
 			 FILE *f)
 {
-	const char *ip = group->selection->group.family == IPV4 ? "ip" : "ip6";
+	const char *ip = family_nft(group->selection->group.family);
 	char source[160];
 
 	snprintf(source, sizeof(source), "jhash %s saddr%s%s%s mod %d seed 0x%x", ip,

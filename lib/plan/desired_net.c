@@ -178,8 +178,7 @@ static void add_source_rule(struct net_build *b, size_t wan, struct prefix from)
 /* Of several WANs with that address, the one that the router's own packets with it leave by. */
 static size_t owner_of(const struct site *site, struct addr addr)
 {
-	const struct selection *selection =
-		site_selection(site, addr.family == AF_INET ? IPV4 : IPV6);
+	const struct selection *selection = site_selection(site, family_of_af(addr.family));
 	size_t owner = 0;
 	int best = -1;
 

@@ -35,16 +35,11 @@ static bool has_family(const struct config *config, enum family family)
 	return false;
 }
 
-static const char *ip(struct prefix network)
-{
-	return network.addr.family == AF_INET ? "ip" : "ip6";
-}
-
 /* ---- routing ---- */
 
 /*
  * The route of whoever owns the interface is better than ours. Where it is for a larger prefix, it
- * would be hidden by the unreachable one: then ours leads to the same gateway. NULL link: none.
+ * would be hidden by the unreachable one: then ours leads to the same gateway.
  */
 static struct object own_route(const struct direct_fact *fact, const struct direct_route *theirs,
 			       struct prefix network)
@@ -65,7 +60,7 @@ static struct object own_route(const struct direct_fact *fact, const struct dire
 static int add_network(const struct direct_fact *fact, const struct direct_route *theirs,
 		       struct prefix network, struct object_set *set)
 {
-	bool takes = fact->takes[network.addr.family == AF_INET ? IPV4 : IPV6];
+	bool takes = fact->takes[family_of_af(network.addr.family)];
 	int r = end_add(network, set);
 
 	if (r == 0 && takes && (!theirs->found || theirs->len < network.len))
@@ -103,7 +98,7 @@ static void write_element(const struct config *config, const struct direct_conf 
 			  struct prefix network, FILE *f)
 {
 	fprintf(f, "add element inet mangle direct%c { %s : accept }\n",
-		network.addr.family == AF_INET ? '4' : '6', prefix_str(network).s);
+		family_digit(family_of_af(network.addr.family)), prefix_str(network).s);
 }
 
 void directs_write_elements(const struct site *site, FILE *f)
@@ -122,8 +117,8 @@ void directs_write_lookup(const struct config *config, const char *rule, FILE *f
 {
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		if (has_family(config, family))
-			fprintf(f, "%s %s daddr vmap @direct%c\n", rule,
-				family == IPV4 ? "ip" : "ip6", family_digit(family));
+			fprintf(f, "%s %s daddr vmap @direct%c\n", rule, family_nft(family),
+				family_digit(family));
 }
 
 /* ---- filter ---- */
@@ -136,9 +131,9 @@ static void write_forward(const struct config *config, const struct direct_conf 
 	struct prefix_text text = prefix_str(network);
 
 	fprintf(f, "add rule inet filter direct iifname \"%s\" oifname \"%s\" %s daddr %s accept\n",
-		lan, direct->interface, ip(network), text.s);
+		lan, direct->interface, af_nft(network.addr.family), text.s);
 	fprintf(f, "add rule inet filter direct iifname \"%s\" oifname \"%s\" %s saddr %s accept\n",
-		direct->interface, lan, ip(network), text.s);
+		direct->interface, lan, af_nft(network.addr.family), text.s);
 }
 
 /*
@@ -152,9 +147,9 @@ static void write_own(const struct config *config, const struct direct_conf *dir
 	struct prefix_text text = prefix_str(network);
 
 	fprintf(f, "%s oifname @wan %s daddr %s counter drop comment \"guard: not for a WAN\"\n",
-		rule, ip(network), text.s);
-	fprintf(f, "%s oifname \"%s\" %s daddr %s accept\n", rule, direct->interface, ip(network),
-		text.s);
+		rule, af_nft(network.addr.family), text.s);
+	fprintf(f, "%s oifname \"%s\" %s daddr %s accept\n", rule, direct->interface,
+		af_nft(network.addr.family), text.s);
 }
 
 void directs_write_filter(const struct config *config, FILE *f)

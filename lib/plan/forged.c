@@ -39,18 +39,13 @@ static const struct forged_block {
 		   { "ff00::/8" } },
 };
 
-static const char *ip(int family)
-{
-	return family == AF_INET ? "ip" : "ip6";
-}
-
 static void refuse_own(struct prefix own, FILE *f)
 {
 	if (own.addr.family && own.len > 0)
 		fprintf(f,
 			"add rule inet mangle forged %s saddr %s counter drop comment \"from a "
 			"WAN: a source of this site\"\n",
-			ip(own.addr.family), prefix_str(own).s);
+			af_nft(own.addr.family), prefix_str(own).s);
 }
 
 void forged_declare(FILE *f)
@@ -105,14 +100,14 @@ void forged_write(const struct site *site, FILE *f)
 		fprintf(f,
 			"add rule inet mangle forged %s saddr @own%c counter drop comment \"from a "
 			"WAN: an address of this router\"\n",
-			ip(family_af(family)), family_digit(family));
+			family_nft(family), family_digit(family));
 }
 
 /* True when the WAN itself, or its gateway, has an address of the block. */
 static bool is_wans(const struct site *site, size_t wan, struct prefix block)
 {
 	const struct wan_facts *fact = &site->facts.wans[wan];
-	enum family family = block.addr.family == AF_INET ? IPV4 : IPV6;
+	enum family family = family_of_af(block.addr.family);
 	const struct config *config = site->config;
 
 	if (prefix_contains(block, fact->gateway[family].via) ||
@@ -151,7 +146,7 @@ void forged_write_wan(const struct site *site, size_t wan, const char *rule, FIL
 		bool behind_nat = is_behind_nat(site, wan, family);
 		const char *before = "{ ";
 
-		fprintf(f, "%s %s saddr ", rule, ip(family_af(family)));
+		fprintf(f, "%s %s saddr ", rule, family_nft(family));
 		for (const struct forged_block *at = blocks[family]; at->text; at++) {
 			if (is_wans(site, wan, block_prefix(at)) || (at->is_private && behind_nat))
 				continue;
@@ -186,7 +181,7 @@ static bool is_own(const struct site *site, struct addr addr)
 
 bool forged_is(const struct site *site, size_t wan, struct addr source)
 {
-	enum family family = source.family == AF_INET ? IPV4 : IPV6;
+	enum family family = family_of_af(source.family);
 	bool behind_nat = is_behind_nat(site, wan, family);
 
 	if (is_own(site, source))

@@ -80,7 +80,7 @@ void hairpins_write_from_lan(const struct config *config, FILE *f)
 			fprintf(f,
 				"add rule inet mangle from_lan meta mark set %s daddr map "
 				"@hairpin%c goto hairpin\n",
-				family == IPV4 ? "ip" : "ip6", family_digit(family));
+				family_nft(family), family_digit(family));
 }
 
 /* ---- ip nat, ip6 nat ---- */
@@ -182,7 +182,7 @@ static void write_npt(const struct site *site, const struct hairpin *block, FILE
 static void fill_out(const struct site *site, enum family family, FILE *f)
 {
 	const struct config *config = site->config;
-	const char *table = family == IPV4 ? "ip" : "ip6";
+	const char *table = family_nft(family);
 
 	fprintf(f, "# chain %s nat hairpin_out\n", table);
 	if (family == IPV4) {
@@ -223,8 +223,8 @@ void hairpins_write_nat(const struct site *site, enum family family, FILE *f)
 void hairpins_write_prerouting(const struct config *config, enum family family, FILE *f)
 {
 	if (hairpins_possible(config, family))
-		fprintf(f, "add rule %s nat prerouting meta mark >= %u %s\n",
-			family == IPV4 ? "ip" : "ip6", HAIRPIN_MARK,
+		fprintf(f, "add rule %s nat prerouting meta mark >= %u %s\n", family_nft(family),
+			HAIRPIN_MARK,
 			family == IPV4 ? "dnat to ip daddr map @hairpin" : "goto hairpin_in");
 }
 
@@ -234,7 +234,7 @@ void hairpins_write_postrouting(const struct config *config, enum family family,
 		fprintf(f,
 			"add rule %s nat postrouting meta mark >= %u oifname \"%s\" goto "
 			"hairpin_out\n",
-			family == IPV4 ? "ip" : "ip6", HAIRPIN_MARK, config->lan.interface);
+			family_nft(family), HAIRPIN_MARK, config->lan.interface);
 }
 
 /* ---- inet filter ---- */

@@ -35,8 +35,7 @@ static void fill_other_address(const struct site *site, size_t wan, enum family 
 		fprintf(f,
 			"add rule inet mangle masqueraded oifname \"%s\" ct status snat %s saddr "
 			"!= %s " NOT_ITS_ADDRESS,
-			site->config->wans[wan].interface, family == IPV4 ? "ip" : "ip6",
-			addr_str(source).s);
+			site->config->wans[wan].interface, family_nft(family), addr_str(source).s);
 }
 
 /* Of an address that has gone, snat knows nothing. */

@@ -9,19 +9,9 @@
 
 #include <linux/rtnetlink.h>
 
-static enum family family_of(struct addr addr)
-{
-	return addr.family == AF_INET ? IPV4 : IPV6;
-}
-
-static const char *ip(struct addr addr)
-{
-	return addr.family == AF_INET ? "ip" : "ip6";
-}
-
-/* Calls `each` for every modem of the family. */
 typedef void (*modem_writer)(const struct site *site, size_t wan, struct addr modem, FILE *f);
 
+/* Calls `each` for every modem of the family. */
 static void each_modem(const struct site *site, enum family family, modem_writer each, FILE *f)
 {
 	for (size_t i = 0; i < site->config->n_wans; i++) {
@@ -54,7 +44,7 @@ struct addr modem_neighbour(const struct site *site, size_t wan, struct addr mod
 bool modem_is_usable(const struct site *site, size_t wan, struct addr modem)
 {
 	const struct config *config = site->config;
-	enum family family = family_of(modem);
+	enum family family = family_of_af(modem.family);
 
 	if (modem_neighbour(site, wan, modem).family)
 		return true;
@@ -69,7 +59,7 @@ bool modem_is_usable(const struct site *site, size_t wan, struct addr modem)
 static int add_modem(const struct site *site, size_t wan, struct addr modem, struct object_set *set)
 {
 	const struct link_fact *link = &site->facts.wans[wan].link;
-	enum family family = family_of(modem);
+	enum family family = family_of_af(modem.family);
 	struct object route = {
 		.kind = OBJECT_ROUTE,
 		.family = modem.family,
@@ -142,7 +132,7 @@ static void write_element(const struct site *site, size_t wan, struct addr modem
 	bool usable = modem_is_usable(site, wan, modem);
 
 	fprintf(f, "add element inet mangle direct%c { %s : %s%s }\n",
-		family_digit(family_of(modem)), addr_str(modem).s,
+		family_digit(family_of_af(modem.family)), addr_str(modem).s,
 		usable ? "goto modem_" : "accept", usable ? site->config->wans[wan].name : "");
 }
 
@@ -162,7 +152,7 @@ void modems_write_own(const struct config *config, FILE *f)
 			fprintf(f,
 				"add rule inet filter direct_own oifname @wan oifname != \"%s\" "
 				"%s daddr %s counter drop comment \"guard: another WAN's modem\"\n",
-				config->wans[i].interface, ip(modem), addr_str(modem).s);
+				config->wans[i].interface, af_nft(modem.family), addr_str(modem).s);
 		}
 }
 
@@ -183,9 +173,9 @@ static void write_snat(const struct site *site, size_t wan, struct addr modem, s
 			fprintf(f,
 				"add rule %s nat postrouting oifname \"%s\" %s daddr %s %s saddr "
 				"%s snat to %s\n",
-				ip(modem), config->wans[wan].interface, ip(modem),
-				addr_str(modem).s, ip(modem), prefix_str(inside).s,
-				addr_str(source).s);
+				af_nft(modem.family), config->wans[wan].interface,
+				af_nft(modem.family), addr_str(modem).s, af_nft(modem.family),
+				prefix_str(inside).s, addr_str(source).s);
 	}
 }
 
@@ -218,8 +208,8 @@ static void write_masqueraded(const struct site *site, size_t wan, struct addr m
 		fprintf(f,
 			"add rule inet mangle masqueraded oifname \"%s\" %s daddr %s %s saddr %s "
 			"accept\n",
-			site->config->wans[wan].interface, ip(modem), addr_str(modem).s, ip(modem),
-			addr_str(neighbour).s);
+			site->config->wans[wan].interface, af_nft(modem.family), addr_str(modem).s,
+			af_nft(modem.family), addr_str(neighbour).s);
 }
 
 void modems_write_masqueraded(const struct site *site, FILE *f)

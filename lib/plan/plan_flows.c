@@ -8,7 +8,7 @@
 /* True when flows from inside may have the address of the WAN's interface. */
 static bool sends_as_interface(const struct config *config, size_t wan, int family)
 {
-	return wan_may_masquerade(&config->wans[wan], family == AF_INET ? IPV4 : IPV6) ||
+	return wan_may_masquerade(&config->wans[wan], family_of_af(family)) ||
 	       (family == AF_INET && config_maps_lease(config, wan));
 }
 

@@ -129,7 +129,7 @@ static void delete_old(const char *left, const char *text, bool hooks, FILE *f)
 	static const char *const kinds[] = { "add chain ", "add map ", "add set ", "add chain " };
 	static const char *const verbs[] = { "flush", "delete", "delete", "delete" };
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		for (const char *at = left, *end = left + define_length(left); at < end;
 		     at += line_length(at))
 			if (strncmp(at, kinds[i], strlen(kinds[i])) == 0 && has_hook(at) == hooks &&

@@ -73,7 +73,7 @@ static void add(struct name_servers *servers, struct addr server)
 int name_servers_connect(struct name_servers *servers, const struct probe_group *group, int fd,
 			 const struct sockaddr *to, socklen_t len)
 {
-	enum family family = to->sa_family == AF_INET ? IPV4 : IPV6;
+	enum family family = family_of_af(to->sa_family);
 	struct addr server = address_addr((const union address *)to);
 	bool near = !group->path || is_near(group->config, server);
 

@@ -28,7 +28,7 @@ static int read_addresses(const struct cli *cli, struct flow_query *ret)
 		return cli_usage(cli, "DST is no address: ", cli->arguments[1]);
 	if (flow->source.family != flow->destination.family)
 		return cli_usage(cli, "SRC and DST are not of one family: ", cli->arguments[1]);
-	flow->family = flow->source.family == AF_INET ? IPV4 : IPV6;
+	flow->family = family_of_af(flow->source.family);
 	return EXIT_DONE;
 }
 

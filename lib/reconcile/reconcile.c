@@ -151,7 +151,7 @@ static int decide(struct reconcile_run *run)
 static bool leave_out(struct reconcile_run *run, const struct step *step, const struct fault *fault)
 {
 	const struct object *route = step->object;
-	enum family family = route->family == AF_INET ? IPV4 : IPV6;
+	enum family family = family_of_af(route->family);
 
 	if (route->kind != OBJECT_ROUTE || route->prefix.len != 0 || route->type != RTN_UNICAST)
 		return false;
