@@ -113,12 +113,6 @@ def shared(share_lab):
     close_all(flows)
 
 
-def forget_leaks(lab):
-    """Those of the moment before the daemon has acted."""
-    for isp in lab.isps:
-        isp.nft("flush set inet lab leaks4; flush set inet lab leaks6")
-
-
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_daemon_loads_what_is_gone_again(shared, loss):
     lab, daemon, flows = shared
@@ -127,7 +121,7 @@ def test_the_daemon_loads_what_is_gone_again(shared, loss):
     with Load(flows) as traffic:
         lab.router.nft(LOSSES[loss])
         daemon.wait(lambda: ours(lab) == before, "the base ruleset is back")
-        forget_leaks(lab)
+        lab.forget_leaks()
     assert {flow.identity: flow.ask().source for flow in flows} == sources and traffic.moved == set()
     assert is_closed_to_the_internet(lab) and forwarding(lab) == [1, 1] and lab.leaks() == {}
     wait_until(lambda: status(lab).code == 0, "all is well")
@@ -175,8 +169,7 @@ def test_what_others_add_stays(without):
 
 def stops(lab):
     """Whether packets of known and of new flows go nowhere."""
-    for one in lab.isps:
-        one.nft("flush set inet lab leaks4; flush set inet lab leaks6")
+    lab.forget_leaks()
     flows = udp_flows(lab.client, 24, SERVERS4 + SERVERS6)
     silent = not any(answers(flows, seconds=0.3))
     close_all(flows)
@@ -218,7 +211,7 @@ def test_while_it_cannot_be_loaded_the_daemon_forwards_nothing_and_says_so(share
     assert all(answers(flows_asked(flows))) and status(lab).code == 0 and late < PATIENCE
     assert [sysctl(lab, f"net/ipv{family}/conf/eth0/forwarding") for family in (4, 6)] == [0, 0]
     assert len(daemon.said("NO PROTECTION")) == len(daemon.said("in force again")), daemon.log()
-    forget_leaks(lab)
+    lab.forget_leaks()
 
 
 def flows_asked(flows):
@@ -325,7 +318,7 @@ def test_what_is_done_while_the_base_comes_back_is_undone(shared):
         lab.router.run("sh", "-c", "nft flush ruleset; for i in $(seq 2000); do "
                                    "nft insert rule inet filter forward accept 2>/dev/null && break; done")
         daemon.wait(lambda: ours(lab) == before, "the base ruleset is back")
-    forget_leaks(lab)
+    lab.forget_leaks()
 
 
 def test_a_storm_of_flushes_is_no_busy_loop(shared):
@@ -337,4 +330,4 @@ def test_a_storm_of_flushes_is_no_busy_loop(shared):
     daemon.wait(lambda: ours(lab) == before, "the base ruleset is back")
     assert 0 < daemon.log().count(LOADED) - loaded <= 100
     assert forwarding(lab) == [1, 1]
-    forget_leaks(lab)
+    lab.forget_leaks()

@@ -224,7 +224,8 @@ class Load(threading.Thread):
     the machine is busy there are fewer rounds: one that is late is not made up
     for, as no buffer holds what nobody has time to take. After stop(), `lost`
     says how many were not answered, by flow, and `moved` the flows whose
-    translated source changed.
+    translated source changed. A `with` block begins when the flows' sources
+    are known: no change comes before what it is compared with.
     """
 
     def __init__(self, flows, rounds_per_second=50, seconds=PATIENCE):
@@ -292,6 +293,7 @@ class Load(threading.Thread):
 
     def __enter__(self):
         self.start()
+        wait_until(lambda: len(self.last) == len(self.flows), "every flow under load is answered")
         return self
 
     def __exit__(self, *_):
