@@ -33,6 +33,7 @@ def has_router(lab):
                for route in lab.router.routes(6, "main"))
 
 
+@pytest.mark.plain("most of a minute is waiting")
 def test_a_router_that_answers_solicitations_only_is_not_lost(solicited):
     """Its lifetime ends again and again, and it is asked once for each."""
     lab, router = solicited
@@ -51,6 +52,7 @@ def test_a_router_that_answers_solicitations_only_is_not_lost(solicited):
     assert not daemon.said("no IPv6 gateway", since=router.asked[0]), daemon.log()
 
 
+@pytest.mark.plain("most of a minute is waiting")
 def test_a_router_that_is_silent_is_asked_less_and_less_often_and_is_back_when_it_answers(solicited):
     lab, router = solicited
     daemon = lab.daemon()
@@ -143,6 +145,7 @@ def test_a_renewal_that_networkd_refuses_is_said(leased):
 
 # At boot
 
+@pytest.mark.plain("most of a minute is waiting")
 def test_what_has_not_been_there_yet_is_warned_of_after_a_minute_and_said_once_before(make_lab):
     lab = make_lab(health=wans.QUICK)
     lab.router.ip(f"route del default dev {LINK} proto ra\n", 6)

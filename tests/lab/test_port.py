@@ -360,6 +360,7 @@ def test_networkd_is_waited_for(port, bus):
     process.communicate()
 
 
+@pytest.mark.plain("most of a minute is waiting")
 def test_what_does_not_come_is_named(port, bus):
     """Both waits at once: a lease that nobody gives, and a VLAN that nobody makes."""
     first = port.router.start("bringup-att-vlan")
