@@ -106,7 +106,7 @@ static int end_key(struct ini_reader_state *reader)
 static int begin_section(struct ini_reader_state *reader, const char *text)
 {
 	const char *end = strchr(text, ']');
-	char name[LINE_MAX_BYTES] = {};
+	char name[LINE_MAX_BYTES];
 	int r = end_key(reader);
 
 	if (r < 0)
@@ -116,7 +116,7 @@ static int begin_section(struct ini_reader_state *reader, const char *text)
 	if (end[1])
 		return BAD(reader, "%s after the section's ]: a key stands on a line of its own",
 			   quote(end + 1).s);
-	memcpy(name, text + 1, (size_t)(end - text - 1));
+	snprintf(name, sizeof(name), "%.*s", (int)(end - text - 1), text + 1);
 	reader->in_section = true;
 	return reader->events->section(reader->user, reader->line, name);
 }

@@ -102,6 +102,14 @@ void ranges_done(struct ranges *ranges)
 	*ranges = (struct ranges){};
 }
 
+struct range ranges_bounds(const struct ranges *ranges)
+{
+	static const struct range all = { .last = { UINT64_MAX, UINT64_MAX } };
+
+	return ranges->n > 0 ? (struct range){ ranges->v[0].first, ranges->v[ranges->n - 1].last }
+			     : all;
+}
+
 size_t ranges_find(const struct ranges *ranges, size_t from, struct point point)
 {
 	size_t until = ranges->n;

@@ -39,6 +39,9 @@ int ranges_add(struct ranges *ranges, struct range range);
 void ranges_sort(struct ranges *ranges);
 void ranges_done(struct ranges *ranges);
 
+/* Of sorted ranges: from the first point to the last; of none: all points. */
+struct range ranges_bounds(const struct ranges *ranges);
+
 /* Of sorted ranges: the first from `from` on that doesn't end before the point; n: none. */
 size_t ranges_find(const struct ranges *ranges, size_t from, struct point point);
 /* Of sorted ranges: the point is in one; all of b is in a; the two share a point. */

@@ -9,6 +9,7 @@
 #include "config/source.h"
 
 #include <errno.h>
+#include <search.h>
 #include <string.h>
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -26,11 +27,44 @@ static const struct section_kind *find_kind(const struct config_source *source, 
 		if (strncmp(label, kind->name, len) == 0 &&
 		    (!label[len] || (kind->example && strchr(" \t", label[len]))))
 			return kind;
-		config_words_add(&names, ", ", KIND_FORMAT, KIND_WORDS(kind));
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(section_kinds); i++)
+		config_words_add(&names, ", ", KIND_FORMAT, KIND_WORDS(section_kinds[i]));
 	fault_set(source->fault, -EINVAL, "%s:%u: there is no section %s, only %s", source->path,
 		  line, quote(label).s, names.s);
 	return NULL;
+}
+
+/* Where a section begins. */
+struct label {
+	char text[sizeof(((struct section *)0)->label)];
+	unsigned line;
+};
+
+static int compare_labels(const void *a, const void *b)
+{
+	return strcmp(((const struct label *)a)->text, ((const struct label *)b)->text);
+}
+
+/* Remembers the section's label, which no other may have. */
+static int check_label(struct config_source *source, const struct section *section)
+{
+	_cleanup_(freep) struct label *label = calloc(1, sizeof(*label));
+	struct label **known;
+
+	if (!label)
+		return config_no_memory(source);
+	memcpy(label->text, section->label, sizeof(label->text));
+	label->line = section->line;
+	known = tsearch(label, &source->labels, compare_labels);
+	if (!known)
+		return config_no_memory(source);
+	if (*known != label)
+		return config_mistake_at(source, section->line, section->label, NULL,
+					 "the section is there twice, first in line %u",
+					 (*known)->line);
+	TAKE(label);
+	return 0;
 }
 
 /* How many structs of the kind there are. */
@@ -73,6 +107,7 @@ static int on_section(void *user, unsigned line, const char *label)
 	struct config_source *source = user;
 	struct section section = { .line = line };
 	const char *name;
+	int r;
 
 	section.kind = find_kind(source, line, label);
 	if (!section.kind)
@@ -91,17 +126,11 @@ static int on_section(void *user, unsigned line, const char *label)
 	snprintf(section.label, sizeof(section.label), "%s%s%s", section.kind->name,
 		 *name ? " " : "", name);
 
-	for (size_t i = 0; i < source->n_sections; i++) {
-		const struct section *other = &source->sections[i];
-
-		if (other->kind != section.kind)
-			continue;
-		if (strcmp(other->label, section.label) == 0)
-			return config_mistake_at(source, line, section.label, NULL,
-						 "the section is there twice, first in line %u",
-						 other->line);
-		section.index++;
-	}
+	r = check_label(source, &section);
+	if (r < 0)
+		return r;
+	if (section.kind->example)
+		section.index = count(section.kind, &source->config);
 	if (APPEND(source->sections, source->n_sections, section) < 0)
 		return config_no_memory(source);
 	return section.kind->example ? add_element(source, &section, name) : 0;
@@ -228,6 +257,7 @@ static void config_source_done(struct config_source *source)
 	for (size_t i = 0; i < source->n_map4; i++)
 		free(source->map4[i].items);
 	free(source->sections);
+	tdestroy(source->labels, free);
 	free(source->map4);
 	config_done(&source->config);
 }

@@ -10,7 +10,8 @@
 const struct section *config_section(const struct config_source *source,
 				     const struct section_kind *kind, size_t i)
 {
-	for (size_t s = 0; s < source->n_sections; s++)
+	/* It has i others of its kind before it, at least. */
+	for (size_t s = i; s < source->n_sections; s++)
 		if (source->sections[s].kind == kind && source->sections[s].index == i)
 			return &source->sections[s];
 	return NULL;

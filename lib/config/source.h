@@ -111,6 +111,7 @@ struct config_source {
 	unsigned n_lines;
 	struct section *sections; /* owned */
 	size_t n_sections;
+	void *labels;		/* owned; a tree of them, for load.c */
 	struct map4_line *map4; /* owned */
 	size_t n_map4;
 

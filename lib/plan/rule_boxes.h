@@ -5,11 +5,7 @@
  */
 #pragma once
 
-#include "config/config.h"
-
-/* A set of fields: a bit for each rule_field. */
-typedef unsigned rule_fields;
-#define RULE_BIT(field) (1U << (field))
+#include "config/rule_groups.h"
 
 /* Only the ranges of the fields in question are filled in. */
 struct rule_box {

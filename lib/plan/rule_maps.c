@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Deals rules to maps, and maps to blocks.
-// Bounds of each rule, beside one another, tell most pairs of rules apart at once.
+// Rules that may share a map are a group, whose index finds those that a rule overlaps.
 
 #include "plan/rule_maps.h"
 
@@ -18,12 +18,6 @@
 #define ADDRESSES (RULE_BIT(RULE_SOURCE) | RULE_BIT(RULE_DESTINATION))
 #define ALL_KEYS (ADDRESSES | RULE_BIT(RULE_PROTOCOL) | RULE_BIT(RULE_SPORT) | RULE_BIT(RULE_DPORT))
 
-/* A rule in its map; the bounds are of its key's last two fields, which differ most. */
-struct rule_placed {
-	size_t rule, map;
-	struct range address, dport;
-};
-
 /* Rules of a class share a map, also if not all ask for the same fields. */
 enum rule_class {
 	CLASS_DESTINATION,
@@ -35,10 +29,13 @@ struct rule_maker {
 	const struct config *config;
 	enum family family;
 	rule_fields of_class[CLASS_NONE]; /* what its rules ask for, all together */
-	struct rule_placed *placed; /* owned; rules of the family that are in maps, in order */
-	size_t n_placed;
+	struct rule_groups groups;  /* owned; by keys and guards: whose rules may share a map */
+	struct range_numbers found; /* owned */
+	size_t *map_of;		    /* owned; by the rule's index; NO_MAP: not yet in one */
 	struct rule_maps *maps;
 };
+
+#define NO_MAP SIZE_MAX
 
 void rule_maps_done(struct rule_maps *maps)
 {
@@ -57,11 +54,7 @@ static const struct ranges *fields_of(const struct rule_maker *maker, size_t rul
 
 static rule_fields fields_asked(const struct rule_maker *maker, size_t rule)
 {
-	rule_fields asked = 0;
-
-	for (unsigned field = 0; field < N_RULE_FIELDS; field++)
-		asked |= fields_of(maker, rule)[field].n > 0 ? RULE_BIT(field) : 0;
-	return asked;
+	return rule_asks(&maker->config->rules[rule], maker->family);
 }
 
 /* Only rules with few boxes; and nft has no more than five fields in a key, with the rank. */
@@ -151,28 +144,6 @@ static bool is_alike(const struct rule_maker *maker, const struct rule_map *map,
 
 /* ---- what is left of a rule in a map ---- */
 
-static struct range bounds(const struct ranges *ranges)
-{
-	static const struct range all = { .last = { UINT64_MAX, UINT64_MAX } };
-
-	return ranges->n > 0 ? (struct range){ ranges->v[0].first, ranges->v[ranges->n - 1].last }
-			     : all;
-}
-
-static struct rule_placed place(const struct rule_maker *maker, size_t rule, size_t map)
-{
-	const struct ranges *fields = fields_of(maker, rule);
-	const struct ranges *address =
-		fields[RULE_DESTINATION].n > 0 ? &fields[RULE_DESTINATION] : &fields[RULE_SOURCE];
-
-	return (struct rule_placed){ rule, map, bounds(address), bounds(&fields[RULE_DPORT]) };
-}
-
-static bool are_apart(const struct range *a, const struct range *b)
-{
-	return point_cmp(a->last, b->first) < 0 || point_cmp(b->last, a->first) < 0;
-}
-
 static bool overlap(const struct rule_maker *maker, size_t a, size_t b, rule_fields keys)
 {
 	const struct ranges *of_a = fields_of(maker, a), *of_b = fields_of(maker, b);
@@ -185,22 +156,20 @@ static bool overlap(const struct rule_maker *maker, size_t a, size_t b, rule_fie
 }
 
 /* Takes the earlier rules of the map out of the boxes. 0, -E2BIG or -ENOMEM. */
-static int subtract_map(const struct rule_maker *maker, size_t map, const struct rule_placed *rule,
-			struct rule_boxes *boxes)
+static int subtract_map(struct rule_maker *maker, size_t map, size_t rule, struct rule_boxes *boxes)
 {
-	rule_fields keys = maker->maps->v[map].keys;
+	const struct rule_map *of = &maker->maps->v[map];
+	const struct rule_group *group = rule_groups_find(&maker->groups, of->keys, of->guards);
+	const struct ranges *values = &fields_of(maker, rule)[group->by];
 	size_t most = MOST_PIECES(boxes->n);
-	int r = 0;
+	int r = rule_group_find(group, ranges_bounds(values), &maker->found);
 
-	for (size_t i = 0; i < maker->n_placed && r == 0; i++) {
-		const struct rule_placed *other = &maker->placed[i];
+	for (size_t i = 0; i < maker->found.n && r == 0; i++) {
+		size_t other = maker->found.v[i];
 
-		if (other->map != map || are_apart(&other->dport, &rule->dport) ||
-		    are_apart(&other->address, &rule->address) ||
-		    !overlap(maker, other->rule, rule->rule, keys))
-			continue;
-		r = rule_boxes_subtract(boxes, &maker->config->rules[other->rule], maker->family,
-					keys, most);
+		if (maker->map_of[other] == map && overlap(maker, other, rule, of->keys))
+			r = rule_boxes_subtract(boxes, &maker->config->rules[other], maker->family,
+						of->keys, most);
 	}
 	return r;
 }
@@ -210,18 +179,17 @@ static int add_to_map(struct rule_maker *maker, size_t map, size_t rule)
 {
 	struct rule_map *to = &maker->maps->v[map];
 	_cleanup_(rule_boxes_done) struct rule_boxes boxes = {};
-	struct rule_placed placed = place(maker, rule, map);
 	int r = rule_boxes_make(maker->config, rule, maker->family, to->keys, &boxes);
 
 	if (r == 0)
-		r = subtract_map(maker, map, &placed, &boxes);
+		r = subtract_map(maker, map, rule, &boxes);
 	for (size_t i = 0; i < boxes.n && r == 0; i++)
 		r = APPEND(to->boxes.v, to->boxes.n, boxes.v[i]);
-	if (r == 0)
-		r = APPEND(maker->placed, maker->n_placed, placed);
-	if (r == 0)
-		to->last = rule;
-	return r;
+	if (r < 0)
+		return r;
+	maker->map_of[rule] = map;
+	to->last = rule;
+	return 0;
 }
 
 static int add_rule(struct rule_maker *maker, size_t rule)
@@ -326,20 +294,50 @@ bool rule_map_shares_block(const struct rule_maps *maps, const struct rule_map *
 	       (map + 1 < end && map[1].block == map->block);
 }
 
+/* Groups the rules of the family, in the order of the file. */
+static int make_groups(struct rule_maker *maker)
+{
+	const struct config *config = maker->config;
+	int r = 0;
+
+	rule_groups_done(&maker->groups);
+	for (size_t i = 0; i < config->n_rules && r == 0; i++) {
+		struct rule_map like = { .family = maker->family };
+
+		maker->map_of[i] = NO_MAP;
+		if (!config->rules[i].has[maker->family])
+			continue;
+		divide_fields(maker, i, &like);
+		r = rule_groups_add(&maker->groups, config, maker->family, i, like.keys,
+				    like.guards);
+	}
+	rule_groups_sort(&maker->groups);
+	return r;
+}
+
+static void maker_done(struct rule_maker *maker)
+{
+	rule_groups_done(&maker->groups);
+	range_numbers_done(&maker->found);
+	free(maker->map_of);
+}
+
 int rule_maps_make(const struct config *config, struct rule_maps *ret)
 {
 	_cleanup_(rule_maps_done) struct rule_maps maps = {};
-	struct rule_maker maker = { .config = config, .maps = &maps };
+	_cleanup_(maker_done) struct rule_maker maker = { .config = config, .maps = &maps };
 	int r = 0;
 
-	for (maker.family = 0; maker.family < N_FAMILIES; maker.family++) {
-		maker.n_placed = 0;
+	maker.map_of = calloc(config->n_rules + 1, sizeof(*maker.map_of));
+	if (!maker.map_of)
+		return -ENOMEM;
+	for (maker.family = 0; maker.family < N_FAMILIES && r == 0; maker.family++) {
 		find_classes(&maker);
+		r = make_groups(&maker);
 		for (size_t i = 0; i < config->n_rules && r == 0; i++)
 			if (config->rules[i].has[maker.family])
 				r = add_rule(&maker, i);
 	}
-	free(maker.placed);
 	if (r < 0)
 		return r;
 	make_blocks(&maps);

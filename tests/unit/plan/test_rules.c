@@ -173,6 +173,38 @@ static void random_site(unsigned n, struct config *ret)
 	free(gone);
 }
 
+/* The slow way to find out what the check of a configuration finds out. */
+static bool hides(const struct rule_conf *a, const struct rule_conf *b,
+		  const struct ranges inside[N_FAMILIES])
+{
+	for (enum family family = 0; family < N_FAMILIES; family++) {
+		if (b->has[family] && !a->has[family])
+			return false;
+		for (unsigned field = 0; field < N_RULE_FIELDS; field++) {
+			const struct ranges *of_a = &a->fields[family][field];
+			const struct ranges *of_b = &b->fields[family][field];
+
+			if (of_b->n == 0 && field == RULE_SOURCE)
+				of_b = &inside[family];
+			if (b->has[family] && of_a->n > 0 &&
+			    (of_b->n == 0 || !ranges_contain(of_a, of_b)))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void expect_none_hidden(const struct config *config)
+{
+	struct range inside4 = range_of_prefix(config->lan.prefix4);
+	struct range inside6 = range_of_prefix(config->lan.prefix6);
+	const struct ranges inside[] = { [IPV4] = { &inside4, 1 }, [IPV6] = { &inside6, 1 } };
+
+	for (size_t i = 0; i < config->n_rules; i++)
+		for (size_t j = 0; j < i; j++)
+			ck_assert(!hides(&config->rules[j], &config->rules[i], inside));
+}
+
 static struct flow random_flow(void)
 {
 	static const uint8_t numbers[] = { 6, 17, 50, 1, 58, 47 };
@@ -202,6 +234,7 @@ START_TEST(a_look_up_finds_the_first_rule_that_matches)
 
 		seed = round;
 		random_site(5 + draw(30), &config);
+		expect_none_hidden(&config);
 		ck_assert_int_eq(rule_maps_make(&config, &maps), 0);
 		for (size_t i = 0; i < maps.n; i++) {
 			n_blocks += rule_map_shares_block(&maps, &maps.v[i]);
