@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Announcements of addresses, as packets.
+// Announcements of addresses, and questions for them, as packets.
 // They are sent below IP: no rule, route or filter has a part in it.
 
 #include "kernel/announce.h"
@@ -44,58 +44,94 @@ static size_t make_arp(const struct claim *claim, uint8_t *packet)
 	return sizeof(arp);
 }
 
-struct advertisement {
+/* An advertisement or a solicitation: both name an address, and a hardware address. */
+struct discovery {
 	struct ip6_hdr ip;
 	struct nd_neighbor_advert advert;
 	struct nd_opt_hdr option;
 	uint8_t mac[ETH_ALEN];
 };
 
+_Static_assert(sizeof(struct nd_neighbor_advert) == sizeof(struct nd_neighbor_solicit),
+	       "both have the same fields");
+
 /* Over ICMPv6 with the source, the destination, the length and the protocol (RFC 8200, 8.1). */
-static uint16_t checksum(const struct advertisement *it)
+static uint16_t checksum(const struct discovery *it)
 {
 	const uint8_t *bytes = (const uint8_t *)&it->ip.ip6_src;
 	uint32_t sum = sizeof(*it) - sizeof(it->ip) + IPPROTO_ICMPV6;
 
-	for (size_t i = 0; i < sizeof(*it) - offsetof(struct advertisement, ip.ip6_src); i += 2)
+	for (size_t i = 0; i < sizeof(*it) - offsetof(struct discovery, ip.ip6_src); i += 2)
 		sum += bytes[i] << 8 | bytes[i + 1];
 	sum = (sum & 0xffff) + (sum >> 16);
 	return htons(~(sum + (sum >> 16)));
 }
 
+/* Writes it with what all of them have. */
+static size_t finish(struct discovery *it, const struct claim *claim, uint8_t *packet)
+{
+	it->ip.ip6_flow = htonl(6U << 28);
+	it->ip.ip6_plen = htons(sizeof(*it) - sizeof(it->ip));
+	it->ip.ip6_nxt = IPPROTO_ICMPV6;
+	it->ip.ip6_hlim = 255;
+	it->ip.ip6_src = claim->source.in6;
+	it->advert.nd_na_target = claim->addr.in6;
+	it->option.nd_opt_len = 1;
+	memcpy(it->mac, claim->mac, sizeof(it->mac));
+	it->advert.nd_na_cksum = checksum(it);
+	memcpy(packet, it, sizeof(*it));
+	return sizeof(*it);
+}
+
 static size_t make_advertisement(const struct claim *claim, uint8_t *packet)
 {
-	struct advertisement it = {
-		.ip = {
-			.ip6_flow = htonl(6U << 28),
-			.ip6_plen = htons(sizeof(it) - sizeof(it.ip)),
-			.ip6_nxt = IPPROTO_ICMPV6,
-			.ip6_hlim = 255,
-			.ip6_src = claim->source.in6,
-			.ip6_dst = all_nodes,
-		},
+	struct discovery it = {
+		.ip.ip6_dst = all_nodes,
 		.advert = {
 			.nd_na_type = ND_NEIGHBOR_ADVERT,
 			/* A neighbour forgets its way by a router that says it is none. */
 			.nd_na_flags_reserved = ND_NA_FLAG_OVERRIDE | ND_NA_FLAG_ROUTER,
-			.nd_na_target = claim->addr.in6,
 		},
-		.option = { ND_OPT_TARGET_LINKADDR, 1 },
+		.option.nd_opt_type = ND_OPT_TARGET_LINKADDR,
 	};
 
-	memcpy(it.mac, claim->mac, sizeof(it.mac));
-	it.advert.nd_na_cksum = checksum(&it);
-	memcpy(packet, &it, sizeof(it));
-	return sizeof(it);
+	return finish(&it, claim, packet);
 }
 
-_Static_assert(sizeof(struct advertisement) <= ANNOUNCEMENT_SIZE, "an advertisement fits");
+/* To the group of all that have such an address (RFC 4291, 2.7.1). */
+static size_t make_solicitation(const struct claim *claim, uint8_t *packet, uint8_t to[ETH_ALEN])
+{
+	struct discovery it = {
+		.ip.ip6_dst = { { { 0xff, 0x02, [11] = 1, 0xff } } },
+		.advert.nd_na_type = ND_NEIGHBOR_SOLICIT,
+		.option.nd_opt_type = ND_OPT_SOURCE_LINKADDR,
+	};
+
+	memcpy(&it.ip.ip6_dst.s6_addr[13], &claim->addr.in6.s6_addr[13], 3);
+	to[0] = to[1] = 0x33;
+	memcpy(to + 2, &it.ip.ip6_dst.s6_addr[12], 4);
+	return finish(&it, claim, packet);
+}
+
+_Static_assert(sizeof(struct discovery) <= ANNOUNCEMENT_SIZE, "it fits");
 
 size_t announcement_make(const struct claim *claim, uint8_t packet[ANNOUNCEMENT_SIZE])
 {
 	if (claim->addr.family == AF_INET)
 		return make_arp(claim, packet);
 	return claim->source.family == AF_INET6 ? make_advertisement(claim, packet) : 0;
+}
+
+size_t question_make(const struct claim *claim, uint8_t packet[ANNOUNCEMENT_SIZE],
+		     uint8_t to[ETH_ALEN])
+{
+	struct ether_arp arp = arp_question(claim);
+
+	if (claim->addr.family == AF_INET6)
+		return make_solicitation(claim, packet, to);
+	memset(to, 0xff, ETH_ALEN);
+	memcpy(packet, &arp, sizeof(arp));
+	return sizeof(arp);
 }
 
 int announce_open(void)

@@ -27,6 +27,13 @@ struct ether_arp arp_question(const struct claim *claim);
 /* Writes the packet, without its Ethernet header. Its length; 0: there is none for this claim. */
 size_t announcement_make(const struct claim *claim, uint8_t packet[ANNOUNCEMENT_SIZE]);
 
+/*
+ * Writes the question who has the claim's address, as the claim's link and source: ARP, or a
+ * solicitation. Its length, and the hardware address that it goes to.
+ */
+size_t question_make(const struct claim *claim, uint8_t packet[ANNOUNCEMENT_SIZE],
+		     uint8_t to[ETH_ALEN]);
+
 /* A socket for announce(); the caller closes it. A negative errno: there is none. */
 int announce_open(void);
 

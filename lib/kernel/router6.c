@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // OPNsense's link-local address on the LAN link.
-// It is the link-local neighbour with the hardware address of router4 or router6; else we ask.
+// It answers from the hardware address that answers for router4 or router6.
 
 #include "kernel/router6.h"
 
@@ -78,94 +78,213 @@ static uint64_t now_ms(void)
 	return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
-/* The source of the next answer to our question; AF_UNSPEC: there is none before the deadline. */
-static struct addr next_answer(int fd, uint16_t id, uint64_t deadline)
+/* The link-local address that the next answer to our echo request comes from; AF_UNSPEC: none. */
+static struct addr take_echo(int fd, uint16_t id)
 {
-	for (uint64_t now = now_ms(); now < deadline; now = now_ms()) {
-		struct pollfd wait = { .fd = fd, .events = POLLIN };
-		struct sockaddr_in6 from = {};
-		socklen_t size = sizeof(from);
-		struct icmp6_hdr header;
-		struct addr addr = { .family = AF_INET6 };
+	struct sockaddr_in6 from = {};
+	socklen_t size = sizeof(from);
+	struct icmp6_hdr header;
+	struct addr addr = { .family = AF_INET6 };
 
-		if (poll(&wait, 1, (int)(deadline - now)) <= 0)
-			continue;
-		if (recvfrom(fd, &header, sizeof(header), 0, (struct sockaddr *)&from, &size) <
-			    (ssize_t)sizeof(header) ||
-		    header.icmp6_id != htons(id))
-			continue;
+	while (recvfrom(fd, &header, sizeof(header), 0, (struct sockaddr *)&from, &size) >= 0) {
 		addr.in6 = from.sin6_addr;
-		if (addr_is_linklocal(addr))
+		if (header.icmp6_id == htons(id) && addr_is_linklocal(addr))
 			return addr;
 	}
 	return (struct addr){};
 }
 
-/*
- * Asks every 250 ms until the deadline. The answer of the machine with OPNsense's addresses counts.
- * When that machine stays unknown, the only one to answer counts. Without `wait`, asks once, waits
- * as long as a machine on the link needs for an answer, and returns 1 if none came: the kernel
- * learns from what comes later. *shared: that machine's address, if several have it, and its
- * link-local address stays unknown.
- */
-static int discover(struct nl_sock *sk, const struct config *config, unsigned ifindex, bool wait,
-		    struct addr *shared, struct addr *ret)
-{
-	uint64_t deadline = now_ms() + (wait ? ROUTER6_WAIT_MS : ROUTER6_GLANCE_MS);
-	uint16_t id = getpid();
-	struct addr only = {};
-	bool several = false;
-	_cleanup_(closep) int fd = open_echo(config);
+/* What is known while the link is asked. */
+struct search {
+	const struct config *config;
+	unsigned ifindex;
+	struct addr current; /* what our routes use, or AF_UNSPEC */
+	struct asker *asker; /* NULL: the link has no hardware addresses that could be asked for */
+	int echo;
+	uint16_t id;
+	struct addr only; /* the last machine that has answered an echo request */
+	bool several;	  /* another one has */
+	struct addr found, shared;
+};
 
-	if (fd < 0)
-		return fd;
-	while (now_ms() < deadline) {
+/* The n-th answer of a machine that is OPNsense: it has router4, or router6 if none has router4. */
+static const struct neighbour *machine_that_answers(const struct search *search, size_t n)
+{
+	const struct neighbours *answers = asker_answers(search->asker);
+	const struct config *config = search->config;
+	struct addr wanted = neighbours_find(answers, config->lan.router4) ? config->lan.router4
+									   : config->lan.router6;
+
+	for (size_t i = 0; wanted.family && i < answers->n; i++)
+		if (addr_cmp(answers->v[i].addr, wanted) == 0 && n-- == 0)
+			return &answers->v[i];
+	return NULL;
+}
+
+static bool machine_has(const struct search *search, const struct neighbour *machine,
+			struct addr linklocal)
+{
+	const struct neighbours *answers = asker_answers(search->asker);
+
+	for (size_t i = 0; i < answers->n; i++)
+		if (addr_cmp(answers->v[i].addr, linklocal) == 0 &&
+		    neighbour_same_mac(&answers->v[i], machine))
+			return true;
+	return false;
+}
+
+/*
+ * What the answers say. If several claim to have router4, the one whose link-local address we use
+ * has it, as long as it answers for both.
+ */
+static void judge(struct search *search)
+{
+	const struct neighbour *machine;
+
+	search->found = search->shared = (struct addr){};
+	for (size_t n = 0; (machine = machine_that_answers(search, n)); n++) {
+		if (!machine_has(search, machine, search->current))
+			continue;
+		search->found = search->current;
+		return;
+	}
+	for (size_t n = 0; (machine = machine_that_answers(search, n)); n++) {
+		search->found = router6_linklocal(asker_answers(search->asker), machine);
+		if (search->found.family)
+			return;
+		if (neighbour_is_shared(machine))
+			search->shared = machine->addr;
+	}
+}
+
+/* Asks the kernel to ask as well: it forgets those that it has no use for. */
+static void ask(const struct search *search)
+{
+	const struct config *config = search->config;
+	const struct addr known[] = { config->lan.router4, config->lan.router6, search->current };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		neighbour_solicit(config->lan.interface, search->ifindex, known[i]);
+		if (search->asker)
+			asker_ask(search->asker, known[i]);
+	}
+	if (search->asker)
+		asker_repeat(search->asker);
+	send_echo(search->echo, search->ifindex, search->id);
+}
+
+static void take(struct search *search)
+{
+	for (;;) {
+		struct addr answer = take_echo(search->echo, search->id);
+
+		if (!answer.family)
+			break;
+		if (search->asker)
+			asker_ask(search->asker, answer);
+		search->several |= search->only.family && addr_cmp(search->only, answer) != 0;
+		search->only = answer;
+	}
+	if (!search->asker)
+		return;
+	asker_take(search->asker);
+	judge(search);
+}
+
+/* Asks every 250 ms until it is found, or until the deadline. */
+static void ask_until(struct search *search, uint64_t deadline)
+{
+	while (!search->found.family && now_ms() < deadline) {
 		uint64_t pause = now_ms() + 250;
 
-		neighbour_solicit(config->lan.interface, ifindex, config->lan.router4);
-		neighbour_solicit(config->lan.interface, ifindex, config->lan.router6);
-		send_echo(fd, ifindex, id);
-		for (;;) {
-			_cleanup_(neighbours_done) struct neighbours neighbours = {};
-			struct addr answer =
-				next_answer(fd, id, pause < deadline ? pause : deadline);
-			const struct neighbour *machine;
-			int r = observe_neighbours(sk, ifindex, &neighbours);
+		ask(search);
+		for (uint64_t now = now_ms(); now < pause && now < deadline; now = now_ms()) {
+			struct pollfd wait[] = {
+				{ .fd = search->echo, .events = POLLIN },
+				{ .fd = search->asker ? asker_fd(search->asker) : -1,
+				  .events = POLLIN },
+			};
 
-			if (r < 0)
-				return r;
-			machine = router6_machine(config, &neighbours);
-			*ret = router6_linklocal(&neighbours, machine);
-			*shared = ret->family || !machine || !neighbour_is_shared(machine)
-					  ? (struct addr){}
-					  : machine->addr;
-			if (ret->family)
-				return 0;
-			if (!answer.family)
+			poll(wait, ARRAY_SIZE(wait),
+			     (int)((pause < deadline ? pause : deadline) - now));
+			take(search);
+			if (search->found.family)
 				break;
-			/* A neighbour that knows our hardware address does not look it up. */
-			neighbour_solicit(config->lan.interface, ifindex, answer);
-			several |= only.family && addr_cmp(only, answer) != 0;
-			only = answer;
 		}
+	}
+}
+
+/* Those that the kernel takes to be OPNsense's may be anybody's: they have to answer, too. */
+static void suspect(struct search *search, const struct neighbours *neighbours,
+		    const struct neighbour *machine)
+{
+	for (size_t i = 0; search->asker && machine && i < neighbours->n; i++) {
+		const struct neighbour *it = &neighbours->v[i];
+
+		if (it->addr.family == AF_INET6 && addr_is_linklocal(it->addr) &&
+		    (neighbour_same_mac(it, machine) || neighbour_is_shared(it)))
+			asker_ask(search->asker, it->addr);
+	}
+}
+
+/* Where nobody can be asked, *asker is NULL: then nobody is taken for OPNsense. 0 or -ENOMEM. */
+static int open_asker(struct nl_sock *sk, const struct config *config, unsigned ifindex,
+		      struct asker **asker)
+{
+	if (asker_is_fresh(*asker, ifindex))
+		return 0;
+	asker_free(*asker);
+	*asker = NULL;
+	return asker_new(sk, config, ifindex, asker) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/*
+ * The answer of the machine with OPNsense's addresses counts. When nobody has those, the only one
+ * to answer counts. Without `wait`, waits as long as a machine on the link needs for an answer, and
+ * returns 1 if none came: the next look takes what comes later.
+ */
+static int search_link(struct search *search, bool wait, struct facts *facts)
+{
+	_cleanup_(closep) int echo = open_echo(search->config);
+
+	if (echo < 0)
+		return echo;
+	search->echo = echo;
+	search->id = (uint16_t)getpid();
+	ask_until(search, now_ms() + (wait ? ROUTER6_WAIT_MS : ROUTER6_GLANCE_MS));
+	facts->shared_router = search->shared;
+	if (search->found.family) {
+		facts->router6_linklocal = search->found;
+		return 0;
 	}
 	if (!wait)
 		return 1;
-	if (several && !shared->family)
+	if (search->several && !search->shared.family)
 		log_event(LOG_WARNING, EVENT_ROUTER6_AMBIGUOUS, NULL,
 			  "%s: several machines answer and none has router4 or router6: "
 			  "set router6_linklocal",
-			  config->lan.interface);
-	*ret = several ? (struct addr){} : only;
+			  search->config->lan.interface);
+	if (search->only.family && !search->several)
+		facts->router6_linklocal = search->only;
 	return 0;
 }
 
+/* True when it is wrong about who has the address that we use: nothing reaches OPNsense there. */
+static bool kernel_is_wrong(const struct neighbour *router, const struct neighbour *known,
+			    const struct search *search)
+{
+	return router && known && addr_cmp(search->found, search->current) == 0;
+}
+
 int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current, bool wait,
-		    struct facts *facts, struct fault *fault)
+		    struct asker **asker, struct facts *facts, struct fault *fault)
 {
 	_cleanup_(neighbours_done) struct neighbours neighbours = {};
+	struct search search = { .config = config,
+				 .ifindex = facts->lan.link.index,
+				 .current = current };
 	const struct neighbour *router, *known;
-	unsigned ifindex = facts->lan.link.index;
+	bool wrong;
 	int r;
 
 	facts->router6_linklocal = config->lan.router6_linklocal;
@@ -175,23 +294,33 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 	if (!facts->lan.up || !facts->lan.carrier)
 		return 0;
 
-	r = observe_neighbours(sk, ifindex, &neighbours);
+	r = observe_neighbours(sk, search.ifindex, &neighbours);
 	if (r < 0)
 		return fault_set(fault, r, "neighbours of %s: %s", config->lan.interface,
 				 strerror(-r));
 	router = router6_machine(config, &neighbours);
 	known = neighbours_find(&neighbours, current);
-	if (current.family && router && known && neighbour_same_mac(known, router))
+	if (router && known &&
+	    (neighbour_same_mac(known, router) ||
+	     addr_cmp(router6_linklocal(&neighbours, router), current) == 0)) {
+		asker_free(*asker);
+		*asker = NULL;
 		return 0; /* OPNsense still has it */
+	}
 
-	struct addr found = router6_linklocal(&neighbours, router);
-
-	if (!found.family)
-		r = discover(sk, config, ifindex, wait, &facts->shared_router, &found);
+	r = open_asker(sk, config, search.ifindex, asker);
+	if (r == 0) {
+		search.asker = *asker;
+		suspect(&search, &neighbours, router);
+		r = search_link(&search, wait, facts);
+	}
 	if (r < 0)
 		return fault_set(fault, r, "%s: looking for router6_linklocal: %s",
 				 config->lan.interface, strerror(-r));
-	if (found.family)
-		facts->router6_linklocal = found;
-	return r;
+	wrong = kernel_is_wrong(router, known, &search);
+	if (search.found.family && !wrong) {
+		asker_free(*asker);
+		*asker = NULL;
+	}
+	return wrong && !wait ? 1 : r;
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "kernel/neighbours.h"
+#include "kernel/asker.h"
 #include "model/facts.h"
 
 #define ROUTER6_WAIT_MS 2000
@@ -24,9 +24,11 @@ struct addr router6_linklocal(const struct neighbours *neighbours, const struct 
 /*
  * Fills facts->router6_linklocal with the configured address, else with that of the machine that
  * is OPNsense, else with `current`: the one that our routes use now, or AF_UNSPEC. Where the kernel
- * does not know it, everybody on the link is asked. With `wait`, answers are awaited for at most
- * ROUTER6_WAIT_MS, without it, for ROUTER6_GLANCE_MS. Then the kernel learns from them, and 1 says
- * that it is worth to look again soon. That there is none is no error. 0, 1 or a negative errno.
+ * does not know it, or takes another machine to have it, everybody on the link is asked; one that
+ * does not answer is not taken. With `wait`, answers are awaited for at most ROUTER6_WAIT_MS,
+ * without it, for ROUTER6_GLANCE_MS. Then 1 says that it is worth to look again soon, with the same
+ * *asker: it has what has come since. *asker is NULL at first, and for asker_free(). That there is
+ * none is no error. 0, 1 or a negative errno.
  */
 int observe_router6(struct nl_sock *sk, const struct config *config, struct addr current, bool wait,
-		    struct facts *facts, struct fault *fault);
+		    struct asker **asker, struct facts *facts, struct fault *fault);

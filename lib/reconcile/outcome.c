@@ -7,6 +7,7 @@
 void kernel_close(struct kernel *kernel)
 {
 	nft_close(kernel->nft);
+	asker_free(kernel->asker);
 	nl_socket_free(kernel->sk);
 	nl_socket_free(kernel->nfnl);
 	*kernel = (struct kernel){};

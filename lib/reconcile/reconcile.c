@@ -122,7 +122,7 @@ static int look(struct reconcile_run *run, struct fault *fault)
 	r = observe_router6(run->kernel->sk, run->site.config,
 			    run->request->router6.family ? run->request->router6
 							 : current_router6(run),
-			    run->request->wait, &run->site.facts, fault);
+			    run->request->wait, &run->kernel->asker, &run->site.facts, fault);
 	run->router6_unsure = r > 0;
 	return r < 0 ? r : 0;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "kernel/asker.h"
 #include "kernel/netlink.h"
 #include "kernel/nft.h"
 #include "plan/desired.h"
@@ -35,6 +36,7 @@ struct reconcile {
 struct kernel {
 	struct nl_sock *sk, *nfnl;
 	struct nft *nft;
+	struct asker *asker; /* while OPNsense's link-local address is looked for */
 };
 
 void kernel_close(struct kernel *kernel);

@@ -15,7 +15,7 @@ import time
 from traffic import BUFFER, PATIENCE, family_of, readable
 
 
-def _checksum(data):
+def checksum(data):
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
@@ -44,7 +44,7 @@ class Echo:
         payload = b"mwan lab".ljust(56, b".")
         body = struct.pack("!BBHHH", kind, 0, 0, identifier, sequence) + payload
         if self.family == socket.AF_INET:  # the kernel computes ICMPv6's
-            body = struct.pack("!BBHHH", kind, 0, _checksum(body), identifier, sequence) + payload
+            body = struct.pack("!BBHHH", kind, 0, checksum(body), identifier, sequence) + payload
         self.sock.sendto(body, (target, 0))
 
     def received(self, requests=False, seconds=0.5):
