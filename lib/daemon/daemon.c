@@ -91,9 +91,11 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 static int on_nft_idle(sd_event_source *source, uint64_t when, void *arg)
 {
 	struct daemon *d = arg;
+	struct fault fault = {};
 
-	nft_close(d->kernel.nft);
-	d->kernel.nft = NULL;
+	/* When a WAN is lost, there is no time for this. If it fails, the next run does it. */
+	if (d->kernel.nft && nft_renew(d->kernel.nft, &fault) < 0)
+		log_event(LOG_DEBUG, EVENT_STEP, NULL, "%s", fault.text);
 	malloc_trim(0);
 	return 0;
 }
@@ -203,7 +205,7 @@ static int start(struct daemon *d, bool *bad_config, struct fault *fault)
 		*bad_config = true;
 		return r;
 	}
-	/* Loads libnftables in quiet times, not when every millisecond counts. */
+	/* Starts it in quiet times, not when every millisecond counts. */
 	r = nft_open(&d->kernel.nft, fault);
 	if (r == 0)
 		r = watch_new(d->event, &watch_handlers, d, &d->watch, fault);

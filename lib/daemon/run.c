@@ -20,7 +20,7 @@
 #define PATIENCE_US 2000000
 /* A ruleset that is mended by hand is noticed within 2 s. */
 #define UNPROTECTED_US 1000000
-/* libnftables keeps megabytes. Close it after so long without a run: a storm is over by then. */
+/* libnftables keeps megabytes. It ends after so long without a run: a storm is over by then. */
 #define NFT_IDLE_US 5000000
 
 /* Makes everything anew of the configuration and owns it, or leaves everything as it was. */

@@ -9,13 +9,19 @@
 
 #include <stdint.h>
 
-/* A context of libnftables. The first one loads the library: a run with nothing to do needs none.
+/*
+ * libnftables, in a process of its own, which it may end as it likes: the commands that it was to
+ * run have failed then, or were carried out without a word, and the next ones start another. It is
+ * a copy of the program, so start it while that is small; a run with nothing to do needs none.
  */
 struct nft;
 
 /* *ret is for nft_close(). 0 or a negative errno. */
 int nft_open(struct nft **ret, struct fault *fault);
 void nft_close(struct nft *nft);
+
+/* Gives back what libnftables keeps in memory, if it has worked. 0 or a negative errno. */
+int nft_renew(struct nft *nft, struct fault *fault);
 
 static inline void nft_closep(struct nft **nft)
 {
@@ -24,7 +30,7 @@ static inline void nft_closep(struct nft **nft)
 
 /*
  * Runs the commands. *ret: their output, the caller's; ret may be NULL. 0; -ENOMEM; -ENOENT when an
- * object that they name is not there, else -EIO, with nft's first line in the fault.
+ * object that they name is not there; else -EIO or the like, with nft's first line in the fault.
  */
 int nft_run(struct nft *nft, const char *commands, char **ret, struct fault *fault);
 

@@ -20,6 +20,7 @@ enum failure {
 	FAIL_TRUNCATE,	  /* the datagram is longer than the room for it */
 	FAIL_DUMP,	  /* the kernel ends a dump half-way, with `error`; not for libraries */
 	FAIL_MALLOC,	  /* a call of the program itself, not of a library, gets no memory */
+	FAIL_LIBRARY,	  /* a call of a library gets none, the C library's included */
 };
 
 /* failing.py has the same. */
@@ -146,8 +147,9 @@ extern void *__libc_realloc(void *old, size_t size);
 
 static bool refuses(uintptr_t caller)
 {
-	if (!orders || orders->failure != FAIL_MALLOC || caller < program.from ||
-	    caller >= program.to || !fails(FAIL_MALLOC))
+	bool own = caller >= program.from && caller < program.to;
+
+	if (!fails(own ? FAIL_MALLOC : FAIL_LIBRARY))
 		return false;
 	errno = ENOMEM;
 	return true;

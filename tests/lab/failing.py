@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 
-RECEIVE, TRUNCATE, DUMP, MALLOC = 1, 2, 3, 4
+RECEIVE, TRUNCATE, DUMP, MALLOC, LIBRARY = 1, 2, 3, 4, 5
 ORDERS = "/run/failing"
 LAYOUT = "=5I"
 

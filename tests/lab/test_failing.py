@@ -8,7 +8,7 @@ import time
 import pytest
 
 import failing
-from failing import DUMP, FAILURES, MALLOC
+from failing import DUMP, FAILURES, LIBRARY, MALLOC
 from machine import difference
 
 # Verdicts play no part, and each probe is an allocation less to think of.
@@ -82,10 +82,10 @@ def test_daemon_goes_on_after_any_failed_allocation(orders):
 
 
 FAILURE_OF = {"receive": lambda number: FAILURES[number % len(FAILURES)], "malloc": lambda _: (MALLOC, 0),
-              "dump": lambda _: (DUMP, errno.EIO)}
+              "library": lambda _: (LIBRARY, 0), "dump": lambda _: (DUMP, errno.EIO)}
 
 
-@pytest.mark.parametrize("kind, step", [("receive", 3), ("dump", 1), ("malloc", 17)])
+@pytest.mark.parametrize("kind, step", [("receive", 3), ("dump", 1), ("malloc", 17), ("library", 211)])
 def test_run_with_any_failure_does_all_or_says_so(orders, kind, step):
     """Exit 0 is the desired state, never less; after anything else, one run is enough."""
     lab, made = orders
