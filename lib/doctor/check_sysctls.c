@@ -52,6 +52,9 @@ static const struct sysctls_setting settings[] = {
 	  "no interface answers ARP for addresses that [map4] has put there" },
 	{ "net/ipv4/conf/@/rp_filter", 2, 1, FINDING_WRONG,
 	  "strict: what comes in on another WAN than the best is dropped", true, "sysctl-strict" },
+	{ "net/ipv4/conf/@/src_valid_mark", 1, 0, FINDING_WRONG,
+	  "the kernel checks sources without a packet's mark, so mwan leaves out the rule that "
+	  "forwards no IPv4 while the ruleset is lost" },
 	{ "net/ipv4/conf/@/arp_ignore", 1, 0, FINDING_WRONG,
 	  "with 1, an interface answers ARP for all of its own addresses, and no others", true },
 	{ "net/ipv4/conf/@/arp_announce", 2, 0, FINDING_NOTE,

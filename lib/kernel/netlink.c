@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -261,17 +262,24 @@ unsigned netlink_link_index(const char *name)
 	return index;
 }
 
-const int32_t *netlink_inet6_conf(struct nlmsghdr *link)
+/* `last`: the last that anybody here reads, or a later one. */
+static const void *conf_values(struct nlmsghdr *link, int family, int kind, int last)
 {
 	struct nlattr *spec = nlmsg_find_attr(link, sizeof(struct ifinfomsg), IFLA_AF_SPEC);
-	struct nlattr *inet6 = spec ? nla_find(nla_data(spec), nla_len(spec), AF_INET6) : NULL;
-	struct nlattr *conf =
-		inet6 ? nla_find(nla_data(inet6), nla_len(inet6), IFLA_INET6_CONF) : NULL;
+	struct nlattr *of = spec ? nla_find(nla_data(spec), nla_len(spec), family) : NULL;
+	struct nlattr *conf = of ? nla_find(nla_data(of), nla_len(of), kind) : NULL;
 
-	/* Far more than the last that anybody here reads. */
-	if (!conf || nla_len(conf) <= DEVCONF_DISABLE_IPV6 * (int)sizeof(int32_t))
-		return NULL;
-	return nla_data(conf);
+	return conf && nla_len(conf) > last * (int)sizeof(int32_t) ? nla_data(conf) : NULL;
+}
+
+const uint32_t *netlink_inet4_conf(struct nlmsghdr *link)
+{
+	return conf_values(link, AF_INET, IFLA_INET_CONF, IPV4_DEVCONF_SRC_VMARK);
+}
+
+const int32_t *netlink_inet6_conf(struct nlmsghdr *link)
+{
+	return conf_values(link, AF_INET6, IFLA_INET6_CONF, DEVCONF_DISABLE_IPV6);
 }
 
 struct addr netlink_addr(const struct nlattr *attr, int family)

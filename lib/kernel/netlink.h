@@ -90,6 +90,9 @@ struct netlink_names netlink_link_names(struct nlmsghdr *message);
  */
 unsigned netlink_link_index(const char *name);
 
+/* The values of net.ipv4.conf, from IPV4_DEVCONF_… - 1, in a link's message; NULL: there are none.
+ */
+const uint32_t *netlink_inet4_conf(struct nlmsghdr *link);
 /* The values of net.ipv6.conf, DEVCONF_…, in a link's message; NULL: IPv6 has none for it. */
 const int32_t *netlink_inet6_conf(struct nlmsghdr *link);
 

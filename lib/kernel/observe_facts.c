@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -63,6 +64,14 @@ static void read_inet6(struct nlmsghdr *message, struct link_fact *link)
 		link->mtu[IPV6] = values[DEVCONF_MTU6];
 }
 
+/* What net.ipv4.conf says of it. */
+static void read_inet4(struct nlmsghdr *message, struct link_fact *link)
+{
+	const uint32_t *values = netlink_inet4_conf(message);
+
+	link->unmarked_check = values && values[IPV4_DEVCONF_SRC_VMARK - 1] == 0;
+}
+
 static int on_link(struct nlmsghdr *message, void *arg)
 {
 	struct ifinfomsg *info = nlmsg_data(message);
@@ -82,6 +91,7 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	snprintf(link->link.name, sizeof(link->link.name), "%s", names.v[0]);
 	if (mtu)
 		link->mtu[IPV4] = link->mtu[IPV6] = nla_get_u32(mtu);
+	read_inet4(message, link);
 	read_inet6(message, link);
 	link->up = info->ifi_flags & IFF_UP;
 	/* RUNNING, not LOWER_UP: a link that waits for 802.1X is dormant. */

@@ -112,11 +112,16 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	return keep(arg, object, message);
 }
 
+static bool is_our_action(uint8_t action)
+{
+	return action == FR_ACT_TO_TBL || action == FR_ACT_GOTO || action == FR_ACT_BLACKHOLE;
+}
+
 static int on_rule(struct nlmsghdr *message, void *arg)
 {
 	static const int ours[] = {
-		FRA_PRIORITY, FRA_FWMARK, FRA_FWMASK,	FRA_TABLE,
-		FRA_SRC,      FRA_DST,	  FRA_PROTOCOL, FRA_SUPPRESS_PREFIXLEN,
+		FRA_PRIORITY, FRA_FWMARK, FRA_FWMASK,  FRA_TABLE,    FRA_SRC,
+		FRA_DST,      FRA_GOTO,	  FRA_IIFNAME, FRA_PROTOCOL, FRA_SUPPRESS_PREFIXLEN,
 	};
 	struct fib_rule_hdr *info = nlmsg_data(message);
 	struct nlattr *tb[FRA_MAX + 1];
@@ -134,8 +139,13 @@ static int on_rule(struct nlmsghdr *message, void *arg)
 	object.to = info->dst_len > 0;
 	object.prefix.addr = netlink_addr(tb[object.to ? FRA_DST : FRA_SRC], info->family);
 	object.prefix.len = object.to ? info->dst_len : info->src_len;
+	object.own = tb[FRA_IIFNAME];
+	object.unmarked = tb[FRA_FWMASK] && !tb[FRA_FWMARK];
+	object.drops = info->action == FR_ACT_BLACKHOLE;
+	object.skip_to = tb[FRA_GOTO] ? nla_get_u32(tb[FRA_GOTO]) : 0;
 	object.odd = has_other(tb, FRA_MAX, ours, ARRAY_SIZE(ours)) ||
-		     (object.to && info->src_len != 0) || info->action != FR_ACT_TO_TBL ||
+		     (object.to && info->src_len != 0) || !is_our_action(info->action) ||
+		     (object.own && strcmp(nla_get_string(tb[FRA_IIFNAME]), "lo") != 0) ||
 		     info->tos != 0 || (info->flags & FIB_RULE_INVERT) ||
 		     (tb[FRA_FWMASK] && nla_get_u32(tb[FRA_FWMASK]) != UINT32_MAX) ||
 		     (tb[FRA_SUPPRESS_PREFIXLEN] &&

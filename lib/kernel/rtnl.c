@@ -28,7 +28,8 @@
 	f(rtnl_route_nh_set_via) f(rtnl_route_nh_set_gateway) \
 	f(rtnl_rule_alloc) f(rtnl_rule_set_src) f(rtnl_rule_set_dst) f(rtnl_rule_set_family) \
 	f(rtnl_rule_set_action) f(rtnl_rule_set_prio) f(rtnl_rule_set_table) \
-	f(rtnl_rule_set_protocol) f(rtnl_rule_set_mark) \
+	f(rtnl_rule_set_protocol) f(rtnl_rule_set_mark) f(rtnl_rule_set_mask) \
+	f(rtnl_rule_set_iif) f(rtnl_rule_set_goto) \
 	f(rtnl_rule_build_add_request) f(rtnl_rule_build_delete_request)
 /* clang-format on */
 
@@ -153,6 +154,19 @@ static int route_request(const struct object *object, bool add, int flags, struc
 		   : rtnl.rtnl_route_build_del_request(route, flags, ret);
 }
 
+static void set_action(struct rtnl_rule *rule, const struct object *object)
+{
+	if (object->drops) {
+		rtnl.rtnl_rule_set_action(rule, FR_ACT_BLACKHOLE);
+	} else if (object->skip_to) {
+		rtnl.rtnl_rule_set_action(rule, FR_ACT_GOTO);
+		rtnl.rtnl_rule_set_goto(rule, object->skip_to);
+	} else {
+		rtnl.rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
+		rtnl.rtnl_rule_set_table(rule, object->table);
+	}
+}
+
 static int rule_request(const struct object *object, bool add, int flags, struct nl_msg **ret)
 {
 	_cleanup_(nl_addr_putp) struct nl_addr *prefix = NULL;
@@ -162,11 +176,17 @@ static int rule_request(const struct object *object, bool add, int flags, struct
 	if (!rule)
 		return -NLE_NOMEM;
 	rtnl.rtnl_rule_set_family(rule, object->family);
-	rtnl.rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
 	rtnl.rtnl_rule_set_prio(rule, object->pref);
-	rtnl.rtnl_rule_set_table(rule, object->table);
-	if (object->mark)
+	set_action(rule, object);
+	if (object->mark || object->unmarked)
 		rtnl.rtnl_rule_set_mark(rule, object->mark);
+	/* Without a mask, the kernel takes the mark 0 for none. */
+	if (object->unmarked)
+		rtnl.rtnl_rule_set_mask(rule, UINT32_MAX);
+	if (object->own)
+		r = rtnl.rtnl_rule_set_iif(rule, "lo");
+	if (r < 0)
+		return r;
 	if (object->prefix.len > 0) {
 		prefix = addr_new(object->prefix);
 		if (!prefix)

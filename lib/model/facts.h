@@ -37,6 +37,7 @@ struct link_fact {
 	bool up, carrier;
 	bool inet6;		  /* IPv6 is enabled: the link has at least a link-local address */
 	bool prefers_temporary;	  /* as source, IPv6 privacy addresses */
+	bool unmarked_check;	  /* IPv4 sources are checked without a packet's mark */
 	unsigned mtu[N_FAMILIES]; /* 0: not known */
 	struct prefix *addresses; /* owned; not ours, not link-local; with their prefix length */
 	size_t n_addresses;

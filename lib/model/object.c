@@ -38,6 +38,10 @@ int object_cmp(const struct object *a, const struct object *b)
 		return r;
 	COMPARE(a->mark, b->mark);
 	COMPARE(a->to, b->to);
+	COMPARE(a->own, b->own);
+	COMPARE(a->unmarked, b->unmarked);
+	COMPARE(a->drops, b->drops);
+	COMPARE(a->skip_to, b->skip_to);
 	COMPARE(a->odd, b->odd);
 	return 0;
 }
@@ -119,6 +123,26 @@ static void print_route(const struct object *o, FILE *f)
 		fputs(" onlink", f);
 }
 
+static void print_rule(const struct object *o, FILE *f)
+{
+	fprintf(f, "pref %u", o->pref);
+	if (o->prefix.addr.family)
+		fprintf(f, " %s %s", o->to ? "to" : "from", prefix_str(o->prefix).s);
+	if (o->mark)
+		fprintf(f, " fwmark %u", o->mark);
+	if (o->unmarked)
+		fputs(" fwmark 0/0xffffffff", f);
+	if (o->own)
+		fputs(" iif lo", f);
+	if (o->drops)
+		fputs(" blackhole", f);
+	else if (o->skip_to)
+		fprintf(f, " goto %u", o->skip_to);
+	else
+		fprintf(f, " lookup %u", o->table);
+	fprintf(f, " proto %d", RTPROT_MWAN);
+}
+
 void object_print(const struct object *o, bool add, FILE *f)
 {
 	if (o->text) {
@@ -136,12 +160,7 @@ void object_print(const struct object *o, bool add, FILE *f)
 		print_route(o, f);
 		break;
 	case OBJECT_RULE:
-		fprintf(f, "pref %u", o->pref);
-		if (o->mark)
-			fprintf(f, " fwmark %u", o->mark);
-		if (o->prefix.addr.family)
-			fprintf(f, " %s %s", o->to ? "to" : "from", prefix_str(o->prefix).s);
-		fprintf(f, " lookup %u proto %d", o->table, RTPROT_MWAN);
+		print_rule(o, f);
 		break;
 	}
 }

@@ -50,8 +50,12 @@ struct object {
 
 	/* rules */
 	uint32_t pref;
-	uint32_t mark; /* 0: by source or destination */
-	bool to;       /* its prefix is the destination, not the source */
+	uint32_t mark;	  /* 0: by source or destination */
+	bool to;	  /* its prefix is the destination, not the source */
+	bool own;	  /* only what begins here: iif lo */
+	bool unmarked;	  /* only what has the mark 0 */
+	bool drops;	  /* blackhole, instead of looking up a table */
+	uint32_t skip_to; /* the preference to go on at, instead of looking up a table; or 0 */
 
 	/* Seen in the kernel with something that we never set: equal to nothing desired. */
 	bool odd;

@@ -111,7 +111,8 @@ static void fill_choose(const struct mangle_group *group, FILE *f)
 		draw_by_hash(group, "", " daddr", f);
 		break;
 	}
-	fprintf(f, "add rule inet mangle choose%s meta mark set ct mark\n", suffix);
+	/* Where nobody carries, the flow has got none. */
+	fprintf(f, "add rule inet mangle choose%s ct mark != 0 meta mark set ct mark\n", suffix);
 }
 
 /*
@@ -151,6 +152,8 @@ static void fill_prerouting(const struct config *config, FILE *f)
 		fprintf(f, ", \"%s\" : goto wan_%s", config->wans[i].interface,
 			config->wans[i].name);
 	fputs(" }\n", f);
+	/* From other interfaces: what an admin lets pass. */
+	fprintf(f, "%s meta mark 0 meta mark set %d\n", rule, MARK_SEEN);
 }
 
 int desired_mangle(const struct site *site, FILE *f)

@@ -4,6 +4,7 @@
 
 #include "plan/desired_net.h"
 
+#include "base/ranges.h"
 #include "model/conflict.h"
 #include "model/source.h"
 #include "plan/directs.h"
@@ -240,8 +241,37 @@ static void add_address(struct net_build *b, size_t wan, struct addr addr)
 		       });
 }
 
+/*
+ * While the rules that translate them are lost, the router itself answers for addresses of [map4].
+ * A rule leads each largest block of them by their own WAN.
+ */
+static void add_public_rules(struct net_build *b, size_t wan, struct ranges *publics)
+{
+	size_t n;
+
+	ranges_sort(publics);
+	for (size_t i = 0; i < publics->n; i += n) {
+		const struct range *at = &publics->v[i];
+		unsigned len = 32;
+
+		for (n = 1; len > 0 && at->first.low % (2 * n) == 0 && i + 2 * n <= publics->n &&
+			    at[2 * n - 1].first.low == at->first.low + 2 * n - 1;
+		     n *= 2)
+			len--;
+		add_source_rule(b, wan, (struct prefix){ point_addr(at->first, AF_INET), len });
+	}
+}
+
+static void add_public(struct net_build *b, size_t wan, struct addr public, struct ranges *publics)
+{
+	add_address(b, wan, public);
+	if (b->r == 0 && !link_has_address(&b->site->facts.wans[wan].link, public))
+		b->r = ranges_add(publics, range_of_prefix(prefix_host(public)));
+}
+
 static void add_addresses(struct net_build *b, size_t wan)
 {
+	_cleanup_(ranges_done) struct ranges publics = {};
 	const struct config *config = b->site->config;
 	const struct facts *facts = &b->site->facts;
 
@@ -253,8 +283,9 @@ static void add_addresses(struct net_build *b, size_t wan)
 		    (facts->wans[wan].gateway[IPV4].present ||
 		     config->wans[wan].gateway_mode[IPV4] == GATEWAY_FIXED ||
 		     link_has_own(&facts->wans[wan].link, public)))
-			add_address(b, wan, public);
+			add_public(b, wan, public, &publics);
 	}
+	add_public_rules(b, wan, &publics);
 	if (npt_active(config, &b->site->npt, wan) && b->site->facts.wans[wan].link.inet6)
 		add_address(b, wan, npt_edge(config, &b->site->npt, wan));
 }
@@ -271,6 +302,42 @@ static void add_main_default(struct net_build *b, const struct wan_conf *best, e
 	add(b, object);
 }
 
+/* The kernel checks IPv4 sources by the packet's mark, as the sysctl src_valid_mark says. */
+static bool check_by_mark(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->n_wans; i++)
+		if (facts->wans[i].link.unmarked_check)
+			return false;
+	return !facts->lan.unmarked_check;
+}
+
+/*
+ * Rules of nftables leave no packet without a mark that may be forwarded. One without has met no
+ * rules: while they are lost, it has no translation, and main's default would lead it out of a WAN.
+ */
+static void add_guard(struct net_build *b, enum family family)
+{
+	int af = family_af(family);
+
+	/* The answers of every flow would fail the check. */
+	if (family == IPV4 && !check_by_mark(&b->site->facts))
+		return;
+	add(b, (struct object){
+		       .kind = OBJECT_RULE,
+		       .family = af,
+		       .pref = PREF_OWN,
+		       .own = true,
+		       .skip_to = PREF_MAIN,
+	       });
+	add(b, (struct object){
+		       .kind = OBJECT_RULE,
+		       .family = af,
+		       .pref = PREF_UNSEEN,
+		       .unmarked = true,
+		       .drops = true,
+	       });
+}
+
 int desired_net(const struct site *site, struct object_set *ret)
 {
 	struct net_build b = { .site = site };
@@ -282,8 +349,10 @@ int desired_net(const struct site *site, struct object_set *ret)
 	}
 	add_inside4(&b, RT_TABLE_MAIN, METRIC_OURS);
 	add_inside6(&b, RT_TABLE_MAIN);
-	for (enum family family = 0; family < N_FAMILIES; family++)
+	for (enum family family = 0; family < N_FAMILIES; family++) {
 		add_main_default(&b, site_selection(site, family)->best, family);
+		add_guard(&b, family);
+	}
 	if (b.r == 0)
 		b.r = directs_net(site, &b.set);
 	if (b.r == 0)

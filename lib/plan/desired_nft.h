@@ -9,6 +9,12 @@
 
 #include <stdio.h>
 
+/*
+ * The mark of packets that get none of a WAN and may be forwarded, or refused with words: they have
+ * met these rules. The kernel drops what is to be forwarded with none (desired_net.h).
+ */
+#define MARK_SEEN 255
+
 /* The text of each part. 0 or -ENOMEM. */
 int desired_nft(const struct site *site, struct nft_texts *ret);
 

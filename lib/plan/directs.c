@@ -61,7 +61,7 @@ static int add_network(const struct direct_fact *fact, const struct direct_route
 		       struct prefix network, struct object_set *set)
 {
 	bool takes = fact->takes[family_of_af(network.addr.family)];
-	int r = end_add(network, set);
+	int r = end_add(network, false, set);
 
 	if (r == 0 && takes && (!theirs->found || theirs->len < network.len))
 		r = object_set_add(set, own_route(fact, theirs, network));

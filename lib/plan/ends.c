@@ -6,13 +6,14 @@
 
 #include <linux/rtnetlink.h>
 
-int end_add(struct prefix network, struct object_set *set)
+int end_add(struct prefix network, bool own, struct object_set *set)
 {
 	int r = object_set_add(set, (struct object){ .kind = OBJECT_RULE,
 						     .family = network.addr.family,
 						     .pref = PREF_DIRECT,
 						     .prefix = network,
 						     .to = true,
+						     .own = own,
 						     .table = RT_TABLE_MAIN });
 
 	return r < 0 ? r

@@ -12,6 +12,6 @@
 
 /*
  * Adds a rule to the network, and the unreachable route in main that ends it where there is no
- * better one. 0 or -ENOMEM.
+ * better one. `own`: a rule for what begins here only. 0 or -ENOMEM.
  */
-int end_add(struct prefix network, struct object_set *set);
+int end_add(struct prefix network, bool own, struct object_set *set);

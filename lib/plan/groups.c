@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "model/conflict.h"
+#include "plan/desired_nft.h"
 #include "plan/directs.h"
 #include "plan/hairpin_rules.h"
 #include "plan/rules.h"
@@ -228,11 +229,12 @@ int flow_groups_write(const struct site *site, const struct rule_maps *maps, FIL
 		struct group_writer of_policy = writer_for(site, &hosts, chain.s, i, f);
 
 		fprintf(f, "# chain inet mangle %s\n", chain.s);
+		/* Instead of the rank of a rule. */
+		fprintf(f, "%s meta mark set %d\n", of_policy.rule, MARK_SEEN);
 		write_groups(&of_policy);
-		/* Errors for a source that is not inside must not pass for those of a WAN. */
-		fprintf(f, "%s meta mark set 0\n", of_policy.rule);
 	}
 	fputs("# chain inet mangle from_lan\n", f);
+	fprintf(f, "%s meta mark set %d\n", writer.rule, MARK_SEEN);
 	/* A flow older than these rules has no translation and never gets one. */
 	fprintf(f, "%s ct status confirmed accept\n", writer.rule);
 	directs_write_lookup(config, writer.rule, f);

@@ -6,6 +6,7 @@
 
 #include "model/conflict.h"
 #include "model/source.h"
+#include "plan/desired_nft.h"
 
 bool hairpins_possible(const struct config *config, enum family family)
 {
@@ -70,7 +71,7 @@ void hairpins_write(const struct site *site, FILE *f)
 		if (inside6[i].addr.family)
 			fprintf(f, "add rule inet mangle hairpin ip6 saddr %s accept\n",
 				prefix_str(inside6[i]).s);
-	fputs("add rule inet mangle hairpin meta mark set 0\n", f);
+	fprintf(f, "add rule inet mangle hairpin meta mark set %d\n", MARK_SEEN);
 }
 
 void hairpins_write_from_lan(const struct config *config, FILE *f)

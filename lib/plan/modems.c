@@ -69,7 +69,8 @@ static int add_modem(const struct site *site, size_t wan, struct addr modem, str
 		.link = link->link,
 		.metric = METRIC_OURS,
 	};
-	int r = end_add(prefix_host(modem), set);
+	/* What is forwarded has its WAN's mark, or is refused. */
+	int r = end_add(prefix_host(modem), true, set);
 
 	if (r < 0 || !link->up || (family == IPV6 && !link->inet6))
 		return r;

@@ -5,6 +5,7 @@
 #include "plan/rules.h"
 
 #include "base/util.h"
+#include "plan/desired_nft.h"
 
 #define TABLE "inet mangle"
 /* So many elements go to nft in one command: it checks what it has for each command. */
@@ -258,6 +259,6 @@ void rules_write_lookups(const struct config *config, const struct rule_maps *ma
 			continue;
 		fprintf(f, "%s meta nfproto %s meta mark != %u meta mark vmap @%s\n", rule, family,
 			RANK_NONE, map->ranks);
-		fprintf(f, "%s meta nfproto %s meta mark set 0\n", rule, family);
+		fprintf(f, "%s meta nfproto %s meta mark set %d\n", rule, family, MARK_SEEN);
 	}
 }

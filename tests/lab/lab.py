@@ -226,11 +226,6 @@ class Lab:
         """{WAN: {source: packets}} of what left with a source that is not that WAN's; empty is right."""
         return {isp.wan.name: leaks for isp in self.isps if (leaks := isp.leaks())}
 
-    def forget_leaks(self):
-        """Those of the moment between the loss of the base ruleset and what mwan does about it."""
-        for isp in self.isps:
-            isp.nft("flush set inet lab leaks4; flush set inet lab leaks6")
-
     # Events
 
     def cut(self, name):

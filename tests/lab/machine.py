@@ -195,5 +195,8 @@ def rule_text(rule):
     """What tells a policy rule from others, for `ip rule add` and `del`."""
     length = rule.get("srclen", 128 if ":" in rule.get("src", "") else 32)
     source = f"from {rule['src']}/{length} " if rule.get("src", "all") != "all" else ""
-    mark = f"fwmark {rule['fwmark']} " if "fwmark" in rule else ""
-    return f"pref {rule['priority']} {source}{mark}lookup {rule['table']}"
+    target = f"to {rule['dst']}/{rule.get('dstlen', 128 if ':' in rule['dst'] else 32)} " if "dst" in rule else ""
+    mark = f"fwmark {rule['fwmark']}/0xffffffff " if "fwmark" in rule else ""
+    own = f"iif {rule['iif']} " if "iif" in rule else ""
+    goto = f"goto {rule['goto']}" if "goto" in rule else "blackhole" if rule.get("action") == "6" else f"lookup {rule['table']}"
+    return f"pref {rule['priority']} {source}{target}{mark}{own}{goto}"

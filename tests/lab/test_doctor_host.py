@@ -143,6 +143,14 @@ def test_a_sysctl_that_is_not_a_routers(host, key, value, kind):
         host.mends("sysctls", kind, key)
 
 
+def test_a_check_of_sources_that_keeps_a_rule_out(host):
+    host.router.sysctls({"net/ipv4/conf/enwebpass0/src_valid_mark": 0})
+    host.router.update()
+    host.doctor.follow(host.finds("sysctls", "WRONG", "net/ipv4/conf/enwebpass0/src_valid_mark is 0"))
+    host.router.update()
+    host.well()
+
+
 def test_ipv6_that_is_switched_off(host):
     host.router.sysctls({"net/ipv6/conf/enwebpass0/disable_ipv6": 1})
     host.doctor.follow(host.finds("sysctls", "WRONG", "net/ipv6/conf/enwebpass0/disable_ipv6 is 1"))

@@ -8,7 +8,7 @@ import wans
 from doctor import Doctor, edits
 from lab import CLIENT4, SERVERS4, SERVERS6
 from names import RESOLVER
-from traffic import PATIENCE, answers, close_all, udp_flows
+from traffic import PATIENCE, answers, close_all, udp_flows, wait_until
 
 TOPICS = ("refused", "path MTU", "resolver", "DHCP")
 RESOLV_CONF = "/etc/resolv.conf"
@@ -68,9 +68,15 @@ def refused(site, servers, source=None):
     return answered(site, servers, source, 0.3) == 0
 
 
+def is_known(site):
+    """A busy machine may count who is refused only after nobody has waited for his answer any more."""
+    wait_until(lambda: any(one.topic == "refused" for one in site.doctor.complaints()), "the doctor knows who is refused")
+
+
 def test_a_network_inside_that_mwan_conf_does_not_know(site):
     site.lab.opnsense.nft("flush chain ip nat postrouting\n")
     assert refused(site, SERVERS4)
+    is_known(site)
     found = site.doctor.finds("refused", "WRONG", f"LAN: what comes from 10.250.1.0/24, {CLIENT4}, is refused")
     assert "Outbound" in found.fix and "10.250.250.0/29" in found.fix
     assert site.router.run("update-routes", "--check", check=False).code == 0
@@ -83,6 +89,7 @@ def test_a_network_inside_that_mwan_conf_does_not_know(site):
 def test_ipv6_addresses_inside_that_mwan_conf_does_not_know(site):
     site.lab.client.ip("addr add fd12::45/64 dev eth0 nodad\n")
     assert refused(site, SERVERS6, "fd12::45")
+    is_known(site)
     site.doctor.finds("refused", "WRONG", f"LAN: what comes from fd12::/64, fd12::45, is refused: mwan.conf knows only prefix6, {wans.PREFIX6}")
     site.lab.client.ip("addr del fd12::45/64 dev eth0\n")
     site.router.nft("flush set inet filter refused6\n")

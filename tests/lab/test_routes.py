@@ -8,6 +8,7 @@ import pytest
 
 import wans
 from lab import CLIENT6, OPNSENSE_LL, SERVERS4, SERVERS6, STRANGER6
+from machine import rule_text
 from traffic import TcpFlow, UdpFlow, answers, close_all, udp_flows, wait_until
 
 SERVERS = {4: SERVERS4, 6: SERVERS6}
@@ -179,11 +180,14 @@ def test_the_internal_prefix_is_behind_opnsense_everywhere(lab):
 @pytest.mark.parametrize("family", [4, 6])
 def test_rules_come_in_the_promised_order(lab, family):
     rules = lab.router.own_rules(family)
-    assert [(rule["priority"], rule["fwmark"], rule["table"]) for rule in rules if "fwmark" in rule] == \
-        [(101, "0x1", "100"), (102, "0x2", "200")]
-    sources = {(rule["priority"], rule["src"], rule["table"]) for rule in rules if "fwmark" not in rule}
+    assert [rule_text(rule) for rule in rules if rule["priority"] < 1000] == \
+        ["pref 101 fwmark 0x1/0xffffffff lookup 100", "pref 102 fwmark 0x2/0xffffffff lookup 200"]
+    assert [rule_text(rule) for rule in rules if rule["priority"] > 1254] == \
+        ["pref 32764 iif lo goto 32766", "pref 32765 fwmark 0/0xffffffff blackhole"]
+    sources = {(rule["priority"], rule["src"], rule["table"]) for rule in rules if 1000 < rule["priority"] <= 1254}
     if family == 4:
-        assert sources == {(1001, "104.57.226.193", "100"), (1002, "136.25.91.242", "200")}
+        assert sources == {(1001, "104.57.226.193", "100"), (1002, "136.25.91.242", "200"), (1002, "136.25.91.243", "200"),
+                           (1002, "136.25.91.244", "200"), (1002, "136.25.91.246", "200")}
     else:
         assert sources == {(1001, "2001:506:72f7:108c::1", "100"), (1001, "2600:1700:2f71:c80::", "100"),
                            (1002, "2604:5500:c271:8000::72b", "200"), (1002, "2604:5500:c271:be00::", "200")}

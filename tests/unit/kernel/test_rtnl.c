@@ -223,6 +223,34 @@ START_TEST(a_rule_goes_by_mark_source_or_destination)
 }
 END_TEST
 
+START_TEST(a_rule_is_for_what_begins_here_or_has_no_mark)
+{
+	struct object object = { .kind = OBJECT_RULE,
+				 .family = AF_INET6,
+				 .pref = 32764,
+				 .own = true,
+				 .skip_to = 32766 };
+	struct fib_rule_hdr *header = build(object, true, NLM_F_CREATE, sizeof(*header));
+
+	ck_assert_int_eq(header->action, FR_ACT_GOTO);
+	expect_u32(FRA_GOTO, 32766);
+	ck_assert_str_eq(nla_get_string(tb[FRA_IIFNAME]), "lo");
+	ck_assert_ptr_null(tb[FRA_FWMASK]);
+
+	object = (struct object){ .kind = OBJECT_RULE,
+				  .family = AF_INET,
+				  .pref = 32765,
+				  .unmarked = true,
+				  .drops = true };
+	header = build(object, true, NLM_F_CREATE, sizeof(*header));
+	ck_assert_int_eq(header->action, FR_ACT_BLACKHOLE);
+	expect_u32(FRA_FWMARK, 0);
+	expect_u32(FRA_FWMASK, UINT32_MAX);
+	ck_assert_ptr_null(tb[FRA_IIFNAME]);
+	ck_assert_ptr_null(tb[FRA_GOTO]);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("rtnl");
@@ -234,5 +262,6 @@ int main(void)
 	tcase_add_test(tcase, a_route_to_a_link_has_the_scope_of_its_family);
 	tcase_add_test(tcase, an_unreachable_route_needs_no_link);
 	tcase_add_test(tcase, a_rule_goes_by_mark_source_or_destination);
+	tcase_add_test(tcase, a_rule_is_for_what_begins_here_or_has_no_mark);
 	return run_case(tcase, "rtnl");
 }
