@@ -227,6 +227,23 @@ static int print_address(const struct cli *cli, struct fault *fault)
 			 family_name(family));
 }
 
+/*
+ * Signals that mean something to the daemon, or nothing, and end other programs. They are held from
+ * the first moment, for they may come before the daemon's loop is there to take them.
+ */
+static sigset_t mask_before;
+
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, &mask_before);
+}
+
 static int run_daemon(const char *path, struct fault *fault)
 {
 	bool bad_config = false;
@@ -255,6 +272,8 @@ static int run(const struct cli *cli, struct fault *fault)
 {
 	if (cli->n_arguments > 0 && cli->flags != ADDRESS)
 		return cli_usage(cli, "one argument too many: ", cli->arguments[0]);
+	if (cli->flags != DAEMON)
+		sigprocmask(SIG_SETMASK, &mask_before, NULL);
 	switch (cli->flags) {
 	case DAEMON:
 		return run_daemon(cli->config, fault);
@@ -316,5 +335,6 @@ static const struct cli_program program = {
 
 int main(int argc, char **argv)
 {
+	hold_signals();
 	return cli_main(&program, argc, argv);
 }

@@ -62,10 +62,10 @@ int cli_bad_input(int r, struct fault *fault)
  */
 static void guard_streams(void)
 {
+	signal(SIGPIPE, SIG_IGN);
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 1 ? O_RDONLY : O_RDWR) < 0)
 			_exit(EXIT_FAILED);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static int unknown_option(const struct cli *cli, char **argv)
