@@ -65,6 +65,7 @@
 	row(REPORT_UNWRITTEN, "report-unwritten", "faebcda51e7a4d568d6dbef95d016cd3") \
 	row(REPORT_WRITTEN, "report-written", "8a378002ba2d453eba81497c5cbafeb5") \
 	row(REPORT_UNREADABLE, "report-unreadable", "f42c3a97b64743d9929f8b8956c4e6a6") \
+	row(PREFIXES_UNREADABLE, "prefixes-unreadable", "c42f841fdb9141fd8210f1fb9de130e7") \
 	row(WATCHDOG_HUNGRY, "watchdog-hungry", "fa0b08b2b1564e798d4a53e71edf72e1") \
 	row(WATCHDOG_FED, "watchdog-fed", "fd92bd7d880d495382c0db9f5f9149a9") \
 	row(UNANNOUNCED, "unannounced", "8f7325e32c0c404284254a444a4739da") \

@@ -5,6 +5,7 @@
 #include "reconcile/prefix_store.h"
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "base/paths.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static void read_line(const struct config *config, char *line, struct npt_state 
 	}
 }
 
-int prefixes_read(const struct config *config, struct npt_state *ret, struct fault *fault)
+int prefixes_read(const struct config *config, struct npt_state *ret)
 {
 	_cleanup_(npt_state_done) struct npt_state npt = {};
 	_cleanup_(freep) char *text = NULL;
@@ -46,8 +47,13 @@ int prefixes_read(const struct config *config, struct npt_state *ret, struct fau
 		return r;
 
 	r = file_read(PREFIXES_PATH, &text);
+	if (r == -ENOMEM)
+		return r;
+	/* As if it were gone; this run makes it again. */
 	if (r < 0 && r != -ENOENT)
-		return fault_set(fault, r, "%s: %s", PREFIXES_PATH, strerror(-r));
+		log_event(LOG_WARNING, EVENT_PREFIXES_UNREADABLE, NULL,
+			  "%s: %s; ignored, so a prefix that nobody can be asked for is lost",
+			  PREFIXES_PATH, strerror(-r));
 
 	rest = text;
 	for (char *line; rest && (line = strsep(&rest, "\n"));)
