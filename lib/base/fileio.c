@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Of what is read whole, nothing is a hundredth of it: what is larger is broken. */
+#define MOST_BYTES (64U << 20)
+
 /* A descriptor of a regular file, and what is known of it; or a negative errno. */
 static int open_regular(const char *path, struct stat *st)
 {
@@ -60,13 +63,15 @@ int file_read(const char *path, char **ret)
 
 	if (fd < 0)
 		return fd;
+	if (st.st_size > MOST_BYTES)
+		return -EFBIG;
 	/* The kernel's own files say that they are empty. */
-	size = st.st_size > 0 ? (size_t)st.st_size : SIZE_MAX;
+	size = st.st_size > 0 ? (size_t)st.st_size : MOST_BYTES;
 	while (got > 0 && n < size) {
 		if (n == room) {
 			char *more;
 
-			room = size < SIZE_MAX ? size : 2 * n + 4096;
+			room = st.st_size > 0 ? size : 2 * n + 4096;
 			more = realloc(text, room + 1);
 			if (!more)
 				return -ENOMEM;
@@ -111,6 +116,17 @@ static int make_folder(const char *path)
 	return mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* A new file, also where somebody has left something of that name, such as a link to elsewhere. */
+static int open_draft(const char *draft)
+{
+	static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = open(draft, flags, 0644);
+
+	if (fd < 0 && errno == EEXIST && unlink(draft) == 0)
+		fd = open(draft, flags, 0644);
+	return fd < 0 ? -errno : fd;
+}
+
 int file_write(const char *path, const char *text, struct fault *fault)
 {
 	_cleanup_(freep) char *draft = NULL;
@@ -121,9 +137,9 @@ int file_write(const char *path, const char *text, struct fault *fault)
 		return fault_set(fault, r, "%s: can't make its folder: %s", path, strerror(-r));
 	if (asprintf(&draft, "%s.new", path) < 0)
 		return -ENOMEM;
-	fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	fd = open_draft(draft);
 	if (fd < 0)
-		return fault_set(fault, -errno, "%s: %m", draft);
+		return fault_set(fault, fd, "%s: %s", draft, strerror(-fd));
 	if (dprintf(fd, "%s", text) < 0 || rename(draft, path) < 0) {
 		r = fault_set(fault, -errno, "%s: %m", path);
 		unlink(draft);

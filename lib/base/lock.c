@@ -45,7 +45,7 @@ static int open_file(const char *path)
 		return -ENOMEM;
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -121,7 +121,7 @@ int daemon_lock_keep(struct lock *lock, struct fault *fault)
 
 static bool is_held(const char *path)
 {
-	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	/* A user who may not open the file goes by the age of the state. */
 	if (fd < 0)

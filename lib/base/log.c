@@ -59,8 +59,8 @@ static bool open_debug_file(void)
 	if (is_in_place())
 		return true;
 	closep(&state.fd);
-	state.fd =
-		open(DEBUG_LOG_PATH, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0644);
+	state.fd = open(DEBUG_LOG_PATH,
+			O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	say_failure(state.fd < 0 ? errno : 0);
 	return !state.file_failed;
 }
