@@ -30,7 +30,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MEMORY = 768  # MiB
 SLOW = 5 * PATIENCE  # seconds for what such a machine is slow at
 # A quiet console; nothing here is worth a guard against speculation.
-APPEND = "console=ttyS0 root=/dev/nvme0n1 rw quiet loglevel=3 panic=-1 mitigations=off net.ifnames=1"
+APPEND = "console=ttyS0 rw quiet loglevel=3 panic=-1 mitigations=off net.ifnames=1"
 
 
 class Vm(Container):
@@ -131,9 +131,9 @@ class Vm(Container):
             ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-accel", "tcg,tb-size=512",
              "-cpu", "max,-cx16", "-M", "q35", "-smp", "1", "-m", str(MEMORY), "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", f"{self.kernel}/vmlinuz",
-             "-append", APPEND,
+             "-initrd", f"{self.kernel}/initrd", "-append", APPEND,
              "-drive", f"file={self._disk()},if=none,id=disk,format=raw,snapshot=on,cache=unsafe",
-             "-device", "nvme,drive=disk,serial=1", *cards, *args],
+             "-device", "virtio-blk-pci,drive=disk", *cards, *args],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=subprocess.STDOUT,
             pass_fds=[fd for _, _, fd in self.cards.values()])
         self.leader = self.process.pid
