@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
 Point-to-point links, such as pppd's and a modem's: nothing is resolved on them, the peer's address or the link itself is
-the gateway, and they vanish when the line hangs up. The kernels that the tests run on have no PPP: two tun devices and a
+the gateway, and they vanish when the line hangs up. Kernels of machines that test have no PPP: two tun devices and a
 thread that carries packets between them stand in for it. What pppd, IPv6CP, DHCPv6 and a router's advertisement would
-leave on the link, topology.py sets.
+leave on the link, topology.py sets. tests/appliance/vm/test_vm_pppoe.py has a real pppd.
 """
 
 import errno

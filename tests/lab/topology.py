@@ -41,13 +41,17 @@ def internet(wans):
     for address in [*(f"{a}/128" for a in SERVERS6), f"{STRANGER6}/128"]:
         lines += f"addr add {address} dev lo nodad\n"
     lines += f"route add local {SPREAD6}/64 dev lo\n"
-    for one in wans:
-        port, isp4 = f"i{one.mark}", f"100.64.{one.mark}.1"
-        lines += f"link set {port} up\naddr add 100.64.{one.mark}.2/30 dev {port}\n"
-        lines += f"addr add fe80::b/64 dev {port} nodad\n"
-        lines += f"route replace {network4(one)} via {isp4}\n"  # two may have the same
-        for prefix in (f"{one.address6}/128", one.prefix6):
-            lines += f"route add {prefix} via fe80::a dev {port}\n"
+    return lines + "".join(internet_way(one) for one in wans)
+
+
+def internet_way(one):
+    """The way to a provider, and to what is its."""
+    port, isp4 = f"i{one.mark}", f"100.64.{one.mark}.1"
+    lines = f"link set {port} up\naddr add 100.64.{one.mark}.2/30 dev {port}\n"
+    lines += f"addr add fe80::b/64 dev {port} nodad\n"
+    lines += f"route replace {network4(one)} via {isp4}\n"  # two may have the same
+    for prefix in (f"{one.address6}/128", one.prefix6):
+        lines += f"route add {prefix} via fe80::a dev {port}\n"
     return lines
 
 

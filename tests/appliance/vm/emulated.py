@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import appliance
+import pppoe
 import wans as wan
 from appliance import NETWORK, Appliance
 from container import Container
@@ -203,9 +204,11 @@ class EmulatedAppliance(Appliance):
         self.router.cards = {
             wan.LAN: ("02:00:00:00:0a:01", "tap", tap(self.opnsense, "wan0", "02:00:00:00:0b:01")),
             "enmgmt0": ("02:00:00:00:0c:01", "tap", tap(self.admin, "eth0", "02:00:00:00:0c:02")),
+            pppoe.UPLINK: pppoe.uplink(self),
             **{isp.parent or isp.wan.interface: isp.card() for isp in reversed(self.isps)}}
         for file in sorted(glob.glob(f"{NETWORK}/*")):
             self.router.write(f"/etc/systemd/network/{os.path.basename(file)}", self._filled_in(file))
+        pppoe.equip(self.router)
         return ""
 
     def _filled_in(self, file):

@@ -103,7 +103,7 @@ def test_cards_have_their_names_whatever_the_order(vm):
         name: mac for name, (mac, _, _) in vm.router.cards.items()}
     # The kernel found them in this order, and called them eth0, eth1 …
     found = sorted(vm.router.cards, key=lambda name: links[name]["ifindex"])
-    assert found == list(vm.router.cards) == ["enmwanbr0", "enmgmt0", "enwebpass0", "enatt0"]
+    assert found == list(vm.router.cards) == ["enmwanbr0", "enmgmt0", "enuplink0", "enwebpass0", "enatt0"]
     assert set(links) == {"lo", "enatt0.3242", *vm.router.cards}
 
 
