@@ -6,6 +6,7 @@
 
 #include "model/counters.h"
 #include "plan/directs.h"
+#include "plan/elements.h"
 #include "plan/hairpin_rules.h"
 #include "plan/masqueraded.h"
 #include "plan/tunnels.h"
@@ -118,6 +119,7 @@ int desired_filter(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
 	const char *lan = config->lan.interface;
+	struct elements wans = { f, "inet filter wan" };
 
 	for (size_t i = 0; i < config->n_wans; i++)
 		declare_counters(&config->wans[i], f);
@@ -129,9 +131,10 @@ int desired_filter(const struct site *site, FILE *f)
 		      : "add element inet filter " MANAGEMENT_SET " { 0 }\n",
 	      f);
 	fprintf(f, "# set inet filter lan\nadd element inet filter lan { \"%s\" }\n", lan);
-	fputs("# set inet filter wan\n", f);
+	fprintf(f, "# set %s\n", wans.of);
 	for (size_t i = 0; i < config->n_wans; i++)
-		fprintf(f, "add element inet filter wan { \"%s\" }\n", config->wans[i].interface);
+		elements_add(&wans, "\"%s\"", config->wans[i].interface);
+	elements_end(&wans);
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		fill_exits(config, family, f);
 	directs_write_filter(config, f);

@@ -6,6 +6,7 @@
 
 #include "model/conflict.h"
 #include "model/source.h"
+#include "plan/elements.h"
 #include "plan/hairpin_rules.h"
 #include "plan/modems.h"
 
@@ -13,9 +14,9 @@
 static void fill_map4(const struct site *site, bool outbound, FILE *f)
 {
 	const struct config *config = site->config;
-	const char *map = outbound ? "outbound" : "inbound";
+	struct elements map = { f, outbound ? "ip nat outbound" : "ip nat inbound" };
 
-	fprintf(f, "# map ip nat %s\n", map);
+	fprintf(f, "# map %s\n", map.of);
 	for (size_t i = 0; i < config->n_map4_hosts; i++) {
 		for (size_t w = 0; w < config->n_wans; w++) {
 			struct addr_text inside = addr_str(config->map4[i].inside.addr);
@@ -24,11 +25,12 @@ static void fill_map4(const struct site *site, bool outbound, FILE *f)
 			if (!map4_is_usable(config, &site->facts, i, w) ||
 			    (outbound && !wan_maps4(&config->wans[w])))
 				continue;
-			fprintf(f, "add element ip nat %s { \"%s\" . %s : %s }\n", map,
-				config->wans[w].interface, outbound ? inside.s : public.s,
-				outbound ? public.s : inside.s);
+			elements_add(&map, "\"%s\" . %s : %s", config->wans[w].interface,
+				     outbound ? inside.s : public.s,
+				     outbound ? public.s : inside.s);
 		}
 	}
+	elements_end(&map);
 }
 
 /* Many to one: hosts of a prefix share a public address, and only send from it. */

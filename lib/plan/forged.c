@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "model/conflict.h"
+#include "plan/elements.h"
 
 /* Behind one modem may be another, and the ISP's own NAT: where one block is, all may be. */
 #define PRIVATE true
@@ -55,29 +56,30 @@ void forged_declare(FILE *f)
 	fputs("add set inet mangle own6 { type ipv6_addr; }\n", f);
 }
 
-static void add_own(struct addr own, int family, FILE *f)
+static void add_own(struct addr own, int family, struct elements *elements)
 {
 	if (own.family == family)
-		fprintf(f, "add element inet mangle own%d { %s }\n", family == AF_INET ? 4 : 6,
-			addr_str(own).s);
+		elements_add(elements, "%s", addr_str(own).s);
 }
 
 /* The addresses of the WANs' interfaces, and those of [map4]. */
 static void fill_own(const struct site *site, enum family family, FILE *f)
 {
 	const struct config *config = site->config;
+	struct elements own = { f, family == IPV4 ? "inet mangle own4" : "inet mangle own6" };
 	int af = family_af(family);
 
-	fprintf(f, "# set inet mangle own%c\n", family_digit(family));
+	fprintf(f, "# set %s\n", own.of);
 	for (size_t w = 0; w < config->n_wans; w++) {
 		const struct link_fact *link = &site->facts.wans[w].link;
 
 		for (size_t i = 0; i < link->n_addresses; i++)
-			add_own(link->addresses[i].addr, af, f);
+			add_own(link->addresses[i].addr, af, &own);
 		for (size_t i = 0; i < config->n_map4; i++)
 			if (map4_is_usable(config, &site->facts, i, w))
-				add_own(map4_public(config, &site->facts, i, w), af, f);
+				add_own(map4_public(config, &site->facts, i, w), af, &own);
 	}
+	elements_end(&own);
 }
 
 void forged_write(const struct site *site, FILE *f)

@@ -7,6 +7,7 @@
 #include "model/conflict.h"
 #include "model/source.h"
 #include "plan/desired_nft.h"
+#include "plan/elements.h"
 
 bool hairpins_possible(const struct config *config, enum family family)
 {
@@ -38,8 +39,10 @@ static bool is_in_block(const struct hairpins *hairpins, struct addr addr)
 static void fill_marks(const struct site *site, enum family family, FILE *f)
 {
 	const struct hairpins *hairpins = &site->hairpins;
+	struct elements marks = { f, family == IPV4 ? "inet mangle hairpin4"
+						    : "inet mangle hairpin6" };
 
-	fprintf(f, "# map inet mangle hairpin%c\n", family_digit(family));
+	fprintf(f, "# map %s\n", marks.of);
 	for (size_t i = 0; i < hairpins->n; i++) {
 		const struct hairpin *at = &hairpins->v[i];
 		bool is_host = i < hairpins->n_hosts;
@@ -47,10 +50,11 @@ static void fill_marks(const struct site *site, enum family family, FILE *f)
 		if (at->outside.addr.family != family_af(family) ||
 		    (is_host && is_in_block(hairpins, at->outside.addr)))
 			continue;
-		fprintf(f, "add element inet mangle hairpin%c { %s : %u }\n", family_digit(family),
-			is_host ? addr_str(at->outside.addr).s : prefix_str(at->outside).s,
-			HAIRPIN_MARK + site->config->wans[at->wan].mark);
+		elements_add(&marks, "%s : %u",
+			     is_host ? addr_str(at->outside.addr).s : prefix_str(at->outside).s,
+			     HAIRPIN_MARK + site->config->wans[at->wan].mark);
 	}
+	elements_end(&marks);
 }
 
 void hairpins_write(const struct site *site, FILE *f)
@@ -103,14 +107,17 @@ void hairpins_declare_nat(const struct config *config, enum family family, FILE 
 
 static void fill_destinations4(const struct site *site, FILE *f)
 {
-	fputs("# map ip nat hairpin\n", f);
+	struct elements destinations = { f, "ip nat hairpin" };
+
+	fprintf(f, "# map %s\n", destinations.of);
 	for (size_t i = 0; i < site->hairpins.n_hosts; i++) {
 		const struct hairpin *at = &site->hairpins.v[i];
 
 		if (at->outside.addr.family == AF_INET)
-			fprintf(f, "add element ip nat hairpin { %s : %s }\n",
-				addr_str(at->outside.addr).s, addr_str(at->inside.addr).s);
+			elements_add(&destinations, "%s : %s", addr_str(at->outside.addr).s,
+				     addr_str(at->inside.addr).s);
 	}
+	elements_end(&destinations);
 }
 
 static void fill_destinations6(const struct site *site, FILE *f)
@@ -141,14 +148,16 @@ static uint32_t mark_of(const struct site *site, size_t wan)
 static void fill_sources4(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
+	struct elements sources = { f, "ip nat hairpin_sources" };
 
-	fputs("# map ip nat hairpin_sources\n", f);
+	fprintf(f, "# map %s\n", sources.of);
 	for (size_t i = 0; i < config->n_map4_hosts; i++)
 		for (size_t w = 0; w < config->n_wans; w++)
 			if (map4_is_usable(config, &site->facts, i, w))
-				fprintf(f, "add element ip nat hairpin_sources { %u . %s : %s }\n",
-					mark_of(site, w), addr_str(config->map4[i].inside.addr).s,
-					addr_str(map4_public(config, &site->facts, i, w)).s);
+				elements_add(&sources, "%u . %s : %s", mark_of(site, w),
+					     addr_str(config->map4[i].inside.addr).s,
+					     addr_str(map4_public(config, &site->facts, i, w)).s);
+	elements_end(&sources);
 }
 
 /* Those of whole networks, the smallest first. */

@@ -4,12 +4,10 @@
 
 #include "plan/rules.h"
 
-#include "base/util.h"
 #include "plan/desired_nft.h"
+#include "plan/elements.h"
 
 #define TABLE "inet mangle"
-/* So many elements go to nft in one command: it checks what it has for each command. */
-#define BATCH 500
 
 struct policy_chain policy_chain(const struct config *config, size_t policy)
 {
@@ -91,19 +89,17 @@ void rules_declare(const struct config *config, const struct rule_maps *maps, FI
 	}
 }
 
-/* Begins a command for the n-th element, or goes on with it. */
-static void begin_element(const char *map, size_t n, FILE *f)
-{
-	if (n % BATCH > 0)
-		fputs(", ", f);
-	else
-		fprintf(f, "%sadd element " TABLE " %s { ", n > 0 ? " }\n" : "", map);
-}
+/* "inet mangle rules4_…" */
+struct map_path {
+	char s[128];
+};
 
-static void end_elements(size_t n, FILE *f)
+static struct map_path path_of(const char *map)
 {
-	if (n > 0)
-		fputs(" }\n", f);
+	struct map_path path;
+
+	snprintf(path.s, sizeof(path.s), TABLE " %s", map);
+	return path;
 }
 
 static void write_box(const struct config *config, const struct rule_map *map,
@@ -130,12 +126,15 @@ static void write_box(const struct config *config, const struct rule_map *map,
 
 static void fill_map(const struct config *config, const struct rule_map *map, bool is_mark, FILE *f)
 {
-	fprintf(f, "# map " TABLE " %s\n", map->name);
+	struct map_path path = path_of(map->name);
+	struct elements elements = { f, path.s };
+
+	fprintf(f, "# map %s\n", path.s);
 	for (size_t i = 0; i < map->boxes.n; i++) {
-		begin_element(map->name, i, f);
+		elements_next(&elements);
 		write_box(config, map, &map->boxes.v[i], is_mark, f);
 	}
-	end_elements(map->boxes.n, f);
+	elements_end(&elements);
 }
 
 /* True when a map of the block that begins with this one has the rule. */
@@ -153,16 +152,16 @@ static bool is_in_block(const struct rule_maps *maps, const struct rule_map *fir
 static void fill_ranks(const struct config *config, const struct rule_maps *maps,
 		       const struct rule_map *first, FILE *f)
 {
-	size_t n = 0;
+	struct map_path path = path_of(first->ranks);
+	struct elements elements = { f, path.s };
 
-	fprintf(f, "# map " TABLE " %s\n", first->ranks);
+	fprintf(f, "# map %s\n", path.s);
 	for (size_t i = 0; i < config->n_rules; i++) {
-		if (!is_in_block(maps, first, i))
-			continue;
-		begin_element(first->ranks, n++, f);
-		fprintf(f, "%u : goto %s", rule_rank(i), chain_of(config, i).s);
+		if (is_in_block(maps, first, i))
+			elements_add(&elements, "%u : goto %s", rule_rank(i),
+				     chain_of(config, i).s);
 	}
-	end_elements(n, f);
+	elements_end(&elements);
 }
 
 void rules_write_maps(const struct config *config, const struct rule_maps *maps, FILE *f)

@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "model/conflict.h"
+#include "plan/elements.h"
 #include "plan/tunnels_shared.h"
 
 #include <string.h>
@@ -75,21 +76,22 @@ static void fill_hosts4(const struct site *site, FILE *f)
 {
 	const struct config *config = site->config;
 	size_t n_hosts = has(site, TUNNELS_HOSTS4) ? config->n_map4_hosts : 0;
+	struct elements public = { f, "inet filter tunnels_public4" };
+	struct elements inside = { f, "inet filter tunnels_inside4" };
 
-	fputs("# map inet filter tunnels_public4\n", f);
+	fprintf(f, "# map %s\n", public.of);
 	for (size_t i = 0; i < n_hosts; i++)
 		for (size_t w = 0; w < config->n_wans; w++)
 			if (map4_is_usable(config, &site->facts, i, w))
-				fprintf(f,
-					"add element inet filter tunnels_public4 { \"%s\" . %s : "
-					"%u }\n",
-					config->wans[w].interface,
-					addr_str(map4_public(config, &site->facts, i, w)).s,
-					tunnel_mark(i, config->wans[w].mark));
-	fputs("# map inet filter tunnels_inside4\n", f);
+				elements_add(&public, "\"%s\" . %s : %u", config->wans[w].interface,
+					     addr_str(map4_public(config, &site->facts, i, w)).s,
+					     tunnel_mark(i, config->wans[w].mark));
+	elements_end(&public);
+	fprintf(f, "# map %s\n", inside.of);
 	for (size_t i = 0; i < n_hosts; i++)
-		fprintf(f, "add element inet filter tunnels_inside4 { %s : %u }\n",
-			addr_str(config->map4[i].inside.addr).s, tunnel_mark(i, 0));
+		elements_add(&inside, "%s : %u", addr_str(config->map4[i].inside.addr).s,
+			     tunnel_mark(i, 0));
+	elements_end(&inside);
 }
 
 /* From a WAN: the peer's tunnel is there now, and on no other WAN. */
