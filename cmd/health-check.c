@@ -5,6 +5,7 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/privileges.h"
 #include "config/load.h"
 #include "config/version.h"
 #include "daemon/daemon.h"
@@ -306,6 +307,23 @@ static int run(const struct cli *cli, struct fault *fault)
 	}
 }
 
+/*
+ * The doctor also reads what others own, finds whose a socket is, and loads the base ruleset where
+ * there is nobody else.
+ */
+#define PRIVILEGES_DOCTOR                                                                          \
+	(PRIVILEGES_NETWORK | PRIVILEGE(CAP_DAC_READ_SEARCH) | PRIVILEGE(CAP_SYS_PTRACE) |         \
+	 PRIVILEGE(CAP_SYS_ADMIN))
+
+static uint64_t privileges(const struct cli *cli)
+{
+	if (cli->flags & DOCTOR)
+		return PRIVILEGES_DOCTOR;
+	if (cli->flags & (DAEMON | ONCE | DRAIN | UNDRAIN))
+		return PRIVILEGES_NETWORK;
+	return cli->flags & METRICS ? PRIVILEGE(CAP_NET_ADMIN) : 0;
+}
+
 static const struct cli_program program = {
 	.name = "health-check",
 	.usage = "--daemon|--status|--once|--doctor|--address FAMILY WAN...|--drain WAN|"
@@ -330,6 +348,7 @@ static const struct cli_program program = {
 			{},
 		},
 	.max_arguments = 255,
+	.privileges = privileges,
 	.run = run,
 };
 

@@ -2,6 +2,7 @@
 // update-npt: brings translation and routing to each WAN's delegated IPv6 prefix.
 // It is a run like that of update-routes, after the arguments or networkd have named prefixes.
 
+#include "base/privileges.h"
 #include "kernel/netlink.h"
 #include "reconcile/prefix_store.h"
 #include "reconcile/update.h"
@@ -69,12 +70,18 @@ static int run(const struct cli *cli, struct fault *fault)
 	return update_run(cli, parse_request, fault);
 }
 
+static uint64_t privileges(const struct cli *cli)
+{
+	return PRIVILEGES_NETWORK;
+}
+
 static const struct cli_program program = {
 	.name = "update-npt",
 	.usage = "[INTERFACE [PREFIX]]",
 	.summary = "Brings IPv6 prefix translation to each WAN's delegated prefix, or to PREFIX.",
 	.changes = true,
 	.max_arguments = 2,
+	.privileges = privileges,
 	.run = run,
 };
 

@@ -2,6 +2,7 @@
 // update-routes: brings the kernel's rules, routes, addresses and nftables to what mwan.conf says.
 // update_run() does it all; explain_run() says what that means for one flow.
 
+#include "base/privileges.h"
 #include "reconcile/explain.h"
 #include "reconcile/update.h"
 
@@ -22,6 +23,11 @@ static int run(const struct cli *cli, struct fault *fault)
 	return update_run(cli, NULL, fault);
 }
 
+static uint64_t privileges(const struct cli *cli)
+{
+	return PRIVILEGES_NETWORK;
+}
+
 static const struct cli_program program = {
 	.name = "update-routes",
 	.usage = "[--explain SRC DST [PROTO [[SPORT] DPORT]]]",
@@ -34,6 +40,7 @@ static const struct cli_program program = {
 			{ "json", "with --explain: as JSON" },
 			{},
 		},
+	.privileges = privileges,
 	.run = run,
 };
 

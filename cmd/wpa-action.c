@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "base/privileges.h"
 #include "config/load.h"
 #include "dot1x/attempt.h"
 #include "dot1x/dot1x.h"
@@ -265,6 +266,12 @@ static int run(const struct cli *cli, struct fault *fault)
 	return keep_true(&port, sync ? NULL : cli->arguments[1], fault);
 }
 
+/* To set how the port makes addresses. */
+static uint64_t privileges(const struct cli *cli)
+{
+	return cli->flags & PREPARE ? PRIVILEGE(CAP_NET_ADMIN) : 0;
+}
+
 static const struct cli_program program = {
 	.name = "wpa-action",
 	.usage = "INTERFACE EVENT | --sync [INTERFACE] | --prepare [INTERFACE]",
@@ -278,6 +285,7 @@ static const struct cli_program program = {
 			{ "prepare", "before wpa_supplicant: no IPv6 on a port that is no WAN" },
 			{},
 		},
+	.privileges = privileges,
 	.run = run,
 };
 

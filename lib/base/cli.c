@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/paths.h"
+#include "base/privileges.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -132,6 +133,16 @@ static int parse(struct cli *cli, int argc, char **argv)
 	return PARSE_RUN;
 }
 
+/* Who names a file may name one that others own. */
+static void give_up_privileges(const struct cli *cli)
+{
+	uint64_t needed = cli->program->privileges ? cli->program->privileges(cli) : 0;
+
+	if (strcmp(cli->config, CONFIG_PATH) != 0)
+		needed |= PRIVILEGE(CAP_DAC_READ_SEARCH);
+	privileges_keep(needed);
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
 	struct cli cli = { .program = program, .config = CONFIG_PATH };
@@ -143,6 +154,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 	r = parse(&cli, argc, argv);
 	if (r == PARSE_RUN) {
 		log_setup(program->name, cli.verbose);
+		give_up_privileges(&cli);
 		r = program->run(&cli, &fault);
 		if (r < 0 || (r == EXIT_USAGE && fault.text[0]))
 			log_outcome(r < 0 ? r : -EINVAL, &fault);

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* An option of one program only. */
 struct cli_flag {
@@ -35,6 +36,10 @@ struct cli_program {
 	bool changes;	     /* has --dry-run and --check */
 	int max_arguments;
 	const struct cli_flag *flags; /* up to one without a name; NULL: none */
+
+	/* What it needs of root's capabilities (base/privileges.h), for these options; NULL: none.
+	 */
+	uint64_t (*privileges)(const struct cli *cli);
 
 	/*
 	 * Does the work. Returns an exit status, or a negative errno, which is EXIT_FAILED and
