@@ -14,6 +14,7 @@ import wans as wan
 from appliance import Appliance, layers, package
 from arrivals import Arrivals
 from container import Container
+from exposure import EXPOSURE, exposure
 from lab import REPO, SERVERS4, SERVERS6
 from machine import difference
 from readme import install, plain
@@ -143,6 +144,8 @@ def test_from_the_first_installation_to_the_purge(bare):
     for unit in [path for path in installed if "/systemd/system/" in path and router.path(path).is_file()]:
         if "[Install]" in router.read(unit) and "@." not in unit:  # of names, the site enables its own
             assert router.run("systemctl", "is-enabled", os.path.basename(unit)).out == "enabled\n"
+    # Debian 12's systemd sees them as Debian 13's does.
+    assert {name: found for name, most in EXPOSURE.items() if (found := exposure(router, name)) > most} == {}
     # nftables.service is as Debian has it.
     router.run("nft", "add", "table", "inet", "theirs")
     router.run("systemctl", "enable", "--now", "nftables")

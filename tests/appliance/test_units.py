@@ -10,14 +10,11 @@ import socket
 import pytest
 
 import wans
+from exposure import EXPOSURE, exposure
 from lab import SERVERS4, SERVERS6
 from traffic import Load, answers, close_all, connects, listen, udp_flows, wait_until
 from web import Web, url
 
-# `systemd-analyze security` of each unit, at most. Announcements by ARP take a packet socket, which counts 0.1.
-EXPOSURE = {"mwan-health": 2.1, "mwan-update-routes": 2.1, "mwan-update-npt": 2.1, "mwan-trace-boot": 1.0,
-            "wpa_supplicant-mwan": 2.5, "wpa-cli-action": 1.8, "wpa-action-sync": 1.7, "wpa-authenticated": 1.0,
-            "bringup-att-vlan": 1.7, "mwan-ddns@home": 1.5}
 ACTIVE = ["wpa_supplicant-mwan", "systemd-networkd", "nftables", "mwan-health"]
 # What a container gives networkd cause to say.
 OTHERS = r"enatt0\.3242 NetDev could not be found|Failed to load .*BPF"
@@ -105,8 +102,7 @@ def test_nothing_failed_and_nothing_is_warned_of(lab):
 
 @pytest.mark.parametrize("name", EXPOSURE)
 def test_a_unit_is_open_to_what_it_uses_and_no_more(lab, name):
-    last = lines(lab, "systemd-analyze", "security", "--no-pager", name)[-1]
-    assert float(re.search(r": ([\d.]+) ", last)[1]) <= EXPOSURE[name]
+    assert exposure(lab.router, name) <= EXPOSURE[name]
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(lab):
