@@ -82,6 +82,7 @@ int file_read(const char *path, char **ret)
 			return -errno;
 		n += (size_t)got;
 	}
+	/* -Wanalyzer-null-dereference: the loop has run, as size is not 0 */
 	text[n] = '\0';
 	*ret = TAKE(text);
 	return 0;

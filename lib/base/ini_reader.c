@@ -38,8 +38,8 @@ struct ini_reader_state {
 };
 
 #define BAD(reader, format, ...)                                                                   \
-	fault_set((reader)->fault, -EINVAL, "%s:%u: " format, (reader)->path,                      \
-		  (reader)->line __VA_OPT__(, ) __VA_ARGS__)
+	fault_set((reader)->fault, -EINVAL, "%s:%u: " format, (reader)->path, (reader)->line,      \
+		  ##__VA_ARGS__)
 
 /* The next line: 1, 0 at the end of the file, or a negative errno. Cuts a long one of systemd's. */
 static int next_line(struct ini_reader_state *reader, char text[static LINE_MAX_BYTES])

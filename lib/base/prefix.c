@@ -62,7 +62,7 @@ struct prefix_text prefix_brief_str(struct prefix prefix)
 	struct prefix_text text = prefix_str(prefix);
 
 	if (prefix.len == addr_bits(prefix.addr.family))
-		*strchr(text.s, '/') = '\0';
+		text.s[strcspn(text.s, "/")] = '\0';
 	return text;
 }
 

@@ -54,7 +54,7 @@ static void write_wan(const struct daemon *d, size_t wan, struct causes_text *te
 {
 	const char *name = d->config->wans[wan].name;
 	const struct wan_report *before = report_wan(&d->report, name);
-	enum obstacle now[N_FAMILIES], old[N_FAMILIES];
+	enum obstacle now[N_FAMILIES] = {}, old[N_FAMILIES] = {};
 	bool changed[N_FAMILIES] = {};
 
 	for (enum family family = 0; before && family < N_FAMILIES; family++) {

@@ -41,6 +41,7 @@ static bool ifupdown_has(const struct patient *patient, const char *link, char *
 	found = names_link(where, link);
 	snprintf(folder, sizeof(folder), "%s/etc/network/interfaces.d", patient->root);
 	dir = opendir(folder);
+	/* -Wanalyzer-possible-null-argument: dir is looked at first */
 	while (!found && dir && (entry = readdir(dir))) {
 		if (*entry->d_name == '.') /* an editor's, which ifupdown leaves out as well */
 			continue;

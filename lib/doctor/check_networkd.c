@@ -55,7 +55,8 @@ static int look_at_conf(const struct network_files *files)
 		r = get_conf(&dropins, keys[i], &no, &file);
 		if (r == 0 && !no) {
 			enumerate(&bad, "%s", keys[i]);
-			culprit = file ?: culprit;
+			if (file)
+				culprit = file;
 		}
 		if (file && network_files_are_newer(files, file))
 			newer = file;

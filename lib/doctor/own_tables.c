@@ -21,6 +21,7 @@ static int add(struct own_tables *own, const char *file, const char *family, con
 		return -ENOMEM;
 	if (!own_tables_find(own, table.name)) {
 		table.file = strdup(file);
+		/* -Wanalyzer-null-dereference: only who searches has none */
 		r = table.file ? APPEND(own->v, own->n, table) : -ENOMEM;
 		if (r == 0)
 			return 0;

@@ -22,18 +22,19 @@ static bool find_link(const struct trouble_view *view, struct trouble_words *wor
 {
 	const struct link_fact *link = &trouble_facts(view)->link;
 	const char *interface = trouble_conf(view)->interface;
+	const char *advice = trouble_advise_ppp(interface);
 
 	if (!link->link.index) {
 		fprintf(words->what, "there is no interface %s", interface);
-		fputs(trouble_advise_ppp(interface)
+		fputs(advice
 			      ?: "correct `interface` in mwan.conf, or name the card in a "
 				 ".link file; `health-check --doctor` lists the cards that "
 				 "are there",
 		      words->fix);
 	} else if (!link->up) {
 		fprintf(words->what, "%s is switched off", interface);
-		if (trouble_advise_ppp(interface))
-			fputs(trouble_advise_ppp(interface), words->fix);
+		if (advice)
+			fputs(advice, words->fix);
 		else
 			fprintf(words->fix, "`ip link set %s up`", interface);
 	} else if (!link->carrier) {

@@ -127,7 +127,7 @@ static void choose_sources(const struct claims_dump *dump)
 		struct claim *claim = &dump->claims->v[i];
 		const struct claim *link = find_link(dump, claim->ifindex);
 
-		if (link->addr.family)
+		if (link && link->addr.family)
 			claim->source = link->addr;
 	}
 }

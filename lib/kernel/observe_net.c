@@ -27,6 +27,7 @@ static int keep(struct net_dump *dump, struct object object, struct nlmsghdr *me
 	if (object.raw && (object.text || !needs_text))
 		return object_set_add(dump->set, object);
 	free(object.raw);
+	/* -Wanalyzer-double-free: both may be NULL */
 	free(object.text);
 	return -ENOMEM;
 }

@@ -201,12 +201,14 @@ int npt_check_onlink(const struct config *config, const struct facts *facts, siz
 void npt_refuse_onlink(const struct config *config, const struct facts *facts,
 		       const struct npt_state *resolved, struct npt_state *npt)
 {
+	const struct prefix none = {};
+
 	for (size_t i = 0; i < facts->n_wans; i++) {
 		bool refused = facts_onlink6(config, facts, i, resolved->delegated[i]);
 		bool lost = !facts_onlink6(config, facts, i, resolved->lost[i]);
 
-		npt->lost[i] = lost ? resolved->lost[i] : (struct prefix){};
-		npt->delegated[i] = refused ? (struct prefix){} : resolved->delegated[i];
+		npt->lost[i] = lost ? resolved->lost[i] : none;
+		npt->delegated[i] = refused ? none : resolved->delegated[i];
 		npt->refused[i] = refused ? resolved->delegated[i] : resolved->refused[i];
 	}
 }
