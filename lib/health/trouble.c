@@ -111,10 +111,14 @@ static void find_no_gateway4(const struct trouble_view *view, struct trouble_wor
 				interface);
 	} else {
 		fprintf(words->what, "no IPv4 gateway, and no IPv4 address on %s", interface);
-		fprintf(words->fix,
-			"`networkctl reconfigure %s` asks the ISP again (IPv6 pauses); if it stays "
-			"silent, restart its device",
-			interface);
+		if (trouble_advise_ppp(interface))
+			fputs("the ISP has given pppd no address: `journalctl -t pppd` says why",
+			      words->fix);
+		else
+			fprintf(words->fix,
+				"`networkctl reconfigure %s` asks the ISP again (IPv6 pauses); if "
+				"it stays silent, restart its device",
+				interface);
 	}
 }
 
@@ -133,7 +137,13 @@ static bool find_gateway(const struct trouble_view *view, struct trouble_words *
 		find_no_gateway4(view, words);
 	} else if (!trouble_facts(view)->link.inet6) {
 		fprintf(words->what, "no IPv6 on %s, not even a link-local address", interface);
-		fprintf(words->fix, "`sysctl -w net/ipv6/conf/%s/disable_ipv6=0`", interface);
+		if (trouble_advise_ppp(interface))
+			fputs("pppd asks for it with the option `+ipv6`, and `journalctl -t pppd` "
+			      "says what came of it; if this ISP has no IPv6, set gateway6 = none",
+			      words->fix);
+		else
+			fprintf(words->fix, "`sysctl -w net/ipv6/conf/%s/disable_ipv6=0`",
+				interface);
 	} else {
 		fputs("no IPv6 gateway (no router advertisement with a default route)",
 		      words->what);

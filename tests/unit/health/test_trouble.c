@@ -111,6 +111,13 @@ START_TEST(then_the_gateway)
 	facts->link.inet6 = false;
 	expect(IPV6, "no IPv6 on enatt0.3242, not even a link-local address: "
 		     "`sysctl -w net/ipv6/conf/enatt0.3242/disable_ipv6=0`");
+	strcpy(scene.config.wans[ATT].interface, "ppp0");
+	facts->link.n_addresses = 0;
+	expect(IPV4, "no IPv4 gateway, and no IPv4 address on ppp0: the ISP has given pppd no "
+		     "address: `journalctl -t pppd` says why");
+	expect(IPV6, "no IPv6 on ppp0, not even a link-local address: pppd asks for it with the "
+		     "option `+ipv6`, and `journalctl -t pppd` says what came of it; if this ISP "
+		     "has no IPv6, set gateway6 = none");
 	scene.config.wans[ATT].gateway_mode[IPV4] = GATEWAY_FIXED;
 	scene.config.wans[ATT].gateway[IPV4] = an_addr("104.57.226.193");
 	expect(IPV4,
