@@ -208,6 +208,20 @@ static struct group_writer writer_for(const struct site *site, const struct mapp
 	return writer;
 }
 
+/*
+ * Where the hosts are on the link itself, the router has an address there that may leave by a WAN,
+ * and answers to it would be let in as to a flow of its own. The kernel drops IPv4 sources of its
+ * own, but not IPv6.
+ */
+static void refuse_own_source(const struct config *config, const char *rule, FILE *f)
+{
+	if (!config->lan.router4.family && config->lan.prefix6.len > 0)
+		fprintf(f,
+			"%s ip6 saddr %s fib saddr type local fib daddr type unicast counter drop "
+			"comment \"from the LAN: an address of this router\"\n",
+			rule, prefix_str(config->lan.prefix6).s);
+}
+
 /* With rules, each policy has a chain, to which they lead; without, all flows take one way. */
 int flow_groups_write(const struct site *site, const struct rule_maps *maps, FILE *f)
 {
@@ -237,6 +251,7 @@ int flow_groups_write(const struct site *site, const struct rule_maps *maps, FIL
 	fprintf(f, "%s meta mark set %d\n", writer.rule, MARK_SEEN);
 	/* A flow older than these rules has no translation and never gets one. */
 	fprintf(f, "%s ct status confirmed accept\n", writer.rule);
+	refuse_own_source(config, writer.rule, f);
 	directs_write_lookup(config, writer.rule, f);
 	hairpins_write_from_lan(config, f);
 

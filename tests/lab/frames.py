@@ -41,11 +41,11 @@ def _pseudo(source, target, protocol, body):
     return _packed(source) + _packed(target) + struct.pack("!HH", protocol, len(body))
 
 
-def udp(source, target, sport, dport, data=b""):
-    """A UDP datagram, with its IP header."""
+def udp(source, target, sport, dport, data=b"", options=b"", headers=(socket.IPPROTO_UDP, b"")):
+    """A UDP datagram, with its IP header. headers: of IPv6, the number of the first one, and all of them."""
     head = struct.pack("!HHHH", sport, dport, 8 + len(data), 0)
     total = checksum(_pseudo(source, target, socket.IPPROTO_UDP, head + data) + head + data) or 0xFFFF
-    return ip(source, target, socket.IPPROTO_UDP, head[:6] + struct.pack("!H", total) + data)
+    return ip(source, target, headers[0], headers[1] + head[:6] + struct.pack("!H", total) + data, options=options)
 
 
 def icmp6(source, target, kind, rest, hops=255):

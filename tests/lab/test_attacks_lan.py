@@ -8,10 +8,11 @@ import frames
 import topology
 import wans
 from frames import EVERYBODY, Forger
+from icmp import ping
+from lab import OPNSENSE_LL, ROUTER_LL, SERVERS4, SERVERS6
 from machine import OWNER
-from lab import CLIENT4, CLIENT6, OPNSENSE_LL, ROUTER_LL, SERVERS4, SERVERS6, STRANGER6
 from test_pair import port
-from traffic import PATIENCE, PORT, Load, UdpFlow, answers, close_all, readable, udp_flows, wait_until
+from traffic import PORT, answers, close_all, connects, listen, readable, udp_flows, wait_until
 
 OPNSENSE, ROUTER, STRANGE = "02:00:00:00:0b:01", "02:00:00:00:0a:01", "02:00:00:00:66:66"
 FALSE_LL, STRANGE_LL = "fe80::bad", "fe80::ff:fe00:6666"
@@ -77,3 +78,170 @@ def test_a_stranger_who_answers_for_router4_does_not_take_ipv6_along(watch):
             daemon.wait_cycles(2)
         assert monitor.events(OWNER) == {}
     assert inside_routes(lab) == {OPNSENSE_LL}
+
+
+# What it sends to others, and to the router
+
+HONEST4, HONEST6 = "10.250.250.3", "3d06:bad:b01:1::77"
+SPOOFED = {
+    4: ["203.0.113.9", "10.250.250.1", "10.250.250.0", "10.250.250.7", "104.57.226.193", "136.25.91.243", "136.25.91.241",
+        "192.168.50.1", "192.168.50.10", "10.9.9.9", "127.0.0.1", "0.0.0.0", "224.0.0.5", "255.255.255.255"],
+    6: ["2001:db8::9", "3d06:bad:b01:fe::1", "2001:506:72f7:108c::1", "2600:1700:2f71:c80::1", "2600:1700:2f71:c81::100",
+        "2604:5500:c271:be01::5", "fe80::bad", "fd00:50::1", "fd00:50::10", "::1", "::", "ff02::1", "ff0e::1", "::ffff:192.0.2.1"],
+}
+ELSEWHERE = {  # where nothing from the LAN belongs
+    4: ["192.168.50.10", "192.168.50.255", "136.25.91.255", "255.255.255.255", "224.0.0.1", "239.1.1.1", "127.0.0.1"],
+    6: ["fd00:50::10", "ff02::1", "ff0e::1", "::1", "fe80::1"],
+}
+
+
+def routed_by_source():
+    """Packets that say themselves by which ways they want to go: to the administrator, through the router."""
+    lsrr = bytes([131, 7, 4]) + socket.inet_aton("192.168.50.10") + b"\0"
+    yield "lsrr", frames.udp(HONEST4, "10.250.250.1", 4000, PORT, b"mute lsrr.", options=lsrr)
+    for kind in (0, 4):
+        segments = socket.inet_pton(socket.AF_INET6, "fd00:50::10")
+        header = bytes([17, 2, kind, 1, 0, 0, 0, 0]) + segments
+        yield f"routing header {kind}", frames.udp(HONEST6, "3d06:bad:b01:fe::1", 4000, PORT, f"mute routing header {kind}.".encode(),
+                                                   headers=(43, header))
+
+
+def hostile():
+    """{text: packet}: each has its text in it."""
+    found = dict(routed_by_source())
+    for family, servers, honest in ((4, SERVERS4, HONEST4), (6, SERVERS6, HONEST6)):
+        for source in SPOOFED[family]:
+            for target in (servers[0], {4: "136.25.91.241", 6: "2001:db8:cafe::7"}[family]):
+                text = f"{source}-{target}"
+                found[text] = frames.udp(source, target, 4000, PORT, f"mute {text}.".encode())
+        for target in ELSEWHERE[family]:
+            text = f"{honest}-{target}"
+            found[text] = frames.udp(honest, target, 4000, PORT, f"mute {text}.".encode())
+    return found
+
+
+class Watcher:
+    """The frames that arrive in these namespaces: with a text in them, or errors that quote it."""
+
+    def __init__(self, places):
+        self.frames, self._socks = [], []
+        for namespace, interface in places:
+            self._socks.append(namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, 0, 1 << 22))
+            self._socks[-1].bind((interface, frames.ETH_P_ALL))
+
+    def seen(self, text):
+        for sock in self._socks:
+            while readable(sock, 0):
+                self.frames.append(sock.recv(2048))
+        return any(f"mute {text}.".encode() in frame for frame in self.frames)
+
+    def close(self):
+        for sock in self._socks:
+            sock.close()
+
+
+def lies(lab):
+    """Frames about who has the router's addresses and who is a router: [(to, packet)]."""
+    router4, router6 = "10.250.250.1", "3d06:bad:b01:fe::1"
+    prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
+    advert = struct.pack("!BBHII", 64, 0x08, 1800, 0, 0) + b"\1\1" + frames.mac_bytes(STRANGE) + prefix
+    better = socket.inet_pton(socket.AF_INET6, STRANGE_LL)
+    away = socket.inet_pton(socket.AF_INET6, SERVERS6[0])
+    redirect4 = socket.inet_aton("10.250.250.6") + frames.udp("10.250.250.1", SERVERS4[0], 53, 53, b"x" * 8)
+    yield ROUTER, frames.arp(STRANGE, router4, router4, to=ROUTER)
+    yield EVERYBODY, frames.arp(STRANGE, router4, router4, operation=1)
+    for address in (router6, ROUTER_LL):
+        yield frames.ALL_NODES, frames.advertise(STRANGE, address)
+        yield ROUTER, frames.advertise(STRANGE, address, ROUTER_LL, frames.OVERRIDE | frames.SOLICITED)
+        yield ROUTER, frames.solicit(STRANGE, address, ROUTER_LL)
+    yield frames.ALL_NODES, frames.icmp6(STRANGE_LL, "ff02::1", 134, advert)
+    yield ROUTER, frames.icmp6(OPNSENSE_LL, ROUTER_LL, 134, advert)
+    for sender in (OPNSENSE_LL, "fe80::1"):
+        yield ROUTER, frames.icmp6(sender, ROUTER_LL, 137, bytes(4) + better + away)
+    for sender in ("10.250.250.2", "136.25.91.241"):
+        yield ROUTER, frames.icmp4(sender, router4, 5, 1, redirect4)
+
+
+def test_what_a_machine_on_the_lan_makes_up_goes_nowhere_and_changes_nothing(watch):
+    lab, daemon = watch()
+    daemon.wait(lambda: daemon.health()["lan"]["router6"] == OPNSENSE_LL, "OPNsense is seen")
+    lab.router.wait_quiet()
+    wanted, said, sent = lab.router.snapshot(), len(daemon.lines), hostile()
+    admin, isps = Watcher([(lab.admin, "eth0")]), Watcher([(isp, "mwan") for isp in lab.isps])
+    with Forger(lab.opnsense, "wan0") as forger:
+        for text, packet in sent.items():
+            assert f"mute {text}.".encode() in packet
+            forger.send(OPNSENSE, EVERYBODY if text.endswith("255") else ROUTER, packet)
+        for target, packet in lies(lab):
+            forger.send(STRANGE, target, packet)
+        for family, server in ((4, SERVERS4[1]), (6, SERVERS6[1])):
+            forger.send(OPNSENSE, ROUTER, frames.udp({4: HONEST4, 6: HONEST6}[family], server, 4001, PORT, f"mute honest {family}.".encode()))
+    wait_until(lambda: isps.seen("honest 4") and isps.seen("honest 6"), "what is honest has arrived, behind all the others")
+    assert [text for text in sent if admin.seen(text)] == []
+    # A provider may be asked for any address: what is for the administrator's goes there like all the rest, translated.
+    assert [text for text in sent if isps.seen(text) and not text.endswith(("-192.168.50.10", "-fd00:50::10"))] == []
+    admin.close()
+    isps.close()
+    daemon.reload()
+    daemon.wait_cycles()
+    lab.router.wait_quiet()
+    assert lab.router.snapshot() == wanted
+    assert [line for _, line in daemon.lines[said:] if line[:3] in ("<3>", "<4>")] == []
+    assert daemon.are() and inside_routes(lab) == {OPNSENSE_LL}
+    lab.carries()
+
+
+def is_open(source, sport, port):
+    """Answers of DHCP and DHCPv6, on any interface: their clients listen on those of the WANs alone."""
+    return (sport, port) == (67, 68) or (source.startswith("fe80") and port == 546)
+
+
+def test_nothing_on_the_router_is_open_to_the_lan(lab):
+    """Whatever listens on all of its addresses. That a filter refuses it says nothing; what arrives does."""
+    ports = [7, 22, 53, 67, 68, 80, 111, 123, 161, 443, 514, 546, 547, 1900, 5353, 9100, 33434, 65535]
+    targets = {4: ["10.250.250.1", "192.168.50.1", "104.57.226.193", "136.25.91.242", "10.250.250.7", "255.255.255.255", "224.0.0.1"],
+               6: ["3d06:bad:b01:fe::1", "fd00:50::1", ROUTER_LL, "2001:506:72f7:108c::1", "2600:1700:2f71:c80::1", "ff02::1"]}
+    socks = {}
+    for port in ports:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            sock = lab.router.socket(family, socket.SOCK_DGRAM)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(("", port))
+            socks[port, family] = sock
+    with Forger(lab.opnsense, "wan0") as forger:
+        for port in ports:
+            for family in (4, 6):
+                for target in targets[family]:
+                    source = {4: "10.250.250.3", 6: OPNSENSE_LL if target.startswith(("fe80", "ff02")) else HONEST6}[family]
+                    for sport in (4000, 53, 67, 547):
+                        if not is_open(source, sport, port):
+                            mac = EVERYBODY if target in ("10.250.250.7", "255.255.255.255", "224.0.0.1", "ff02::1") else ROUTER
+                            forger.send(OPNSENSE, mac, frames.udp(source, target, sport, port, b"x"))
+        assert ping(lab.opnsense, "10.250.250.1")  # behind all the others
+    assert [port for port, sock in socks.items() if readable(sock, 0)] == []
+    for sock in socks.values():
+        sock.close()
+    for family, own in ((socket.AF_INET, ["10.250.250.1", "192.168.50.1", "104.57.226.193"]),
+                        (socket.AF_INET6, ["3d06:bad:b01:fe::1", "fd00:50::1", "2600:1700:2f71:c80::1"])):
+        for port in (22, 53, 80):
+            with listen(lab.router, family, port):
+                assert [address for address in own if connects(lab.opnsense, address, port)] == []
+
+
+def test_nobody_inside_opens_the_router_to_the_internet_with_its_own_address(make_lab):
+    """Its answers would come back to the router itself, as those of a flow that it has begun."""
+    lab = make_lab(lan={"router4": "none", "router6": None, "router6_linklocal": None})
+    own = {4: "10.250.250.1", 6: "3d06:bad:b01::5"}
+    lab.router.ip(f"addr add {own[6]}/64 dev {wans.LAN} nodad\n", 6)
+    lab.opnsense.ip("addr add 3d06:bad:b01::20/64 dev wan0 nodad\n", 6)
+    lab.up()
+    watcher = Watcher([(isp, "mwan") for isp in lab.isps])
+    with Forger(lab.opnsense, "wan0") as forger:
+        for family, server in ((4, SERVERS4[0]), (6, SERVERS6[0])):
+            forger.send(OPNSENSE, ROUTER, frames.udp(own[family], server, 22, PORT, f"mute own {family}.".encode()))
+            honest = {4: "10.250.250.3", 6: "3d06:bad:b01::20"}[family]
+            forger.send(OPNSENSE, ROUTER, frames.udp(honest, server, 22, PORT, f"mute honest {family}.".encode()))
+    wait_until(lambda: watcher.seen("honest 4") and watcher.seen("honest 6"), "the others")
+    assert [family for family in own if watcher.seen(f"own {family}")] == []
+    watcher.close()
