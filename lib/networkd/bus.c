@@ -40,11 +40,21 @@ static int on_properties(sd_bus_message *signal, void *arg, sd_bus_error *error)
 	return 0;
 }
 
+/* Anybody may send us a signal, and sd-bus takes one for that of any name which is no number. */
+static bool is_from(sd_bus_message *signal, const char *sender)
+{
+	const char *found = sd_bus_message_get_sender(signal);
+
+	return found && strcmp(found, sender) == 0;
+}
+
 static int on_owner(sd_bus_message *signal, void *arg, sd_bus_error *error)
 {
 	struct networkd_bus *bus = arg;
 	const char *name, *old, *new;
 
+	if (!is_from(signal, "org.freedesktop.DBus"))
+		return 0;
 	if (sd_bus_message_read(signal, "sss", &name, &old, &new) < 0)
 		return 0;
 	log_event(LOG_DEBUG, EVENT_NETWORKD, NULL, "networkd %s", *new ? "is there" : "has gone");
@@ -70,6 +80,8 @@ static int on_disconnected(sd_bus_message *signal, void *arg, sd_bus_error *erro
 {
 	struct networkd_bus *bus = arg;
 
+	if (!is_from(signal, "org.freedesktop.DBus.Local"))
+		return 0;
 	/* It is freed later: not while it calls us. */
 	reconnect_later(bus);
 	bus->handlers->lost(bus->arg);

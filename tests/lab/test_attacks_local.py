@@ -10,7 +10,7 @@ import pytest
 
 import wans
 from daemon import KEPT, STATE
-from lab import Lab
+from machine import OWNER
 from notify import Notify
 from traffic import wait_until
 
@@ -237,3 +237,39 @@ def test_other_programs_end_with_their_terminal(site):
     watch.send_signal(signal.SIGHUP)
     watch.communicate()
     assert watch.returncode == -signal.SIGHUP
+
+
+# The bus
+
+def test_signals_that_others_make_up_are_not_networkds(make_lab):
+    """Any user may send signals to any connection. The daemon learns nothing from them, and still hears networkd."""
+    prefixes = {"enatt0.3242": "2600:1700:2f71:c80::/60", "enwebpass0": "2604:5500:c271:be00::/60"}
+    lab = make_lab([wans.att(prefix_key="auto"), wans.webpass(prefix_key="auto")], health=wans.QUICK)
+    bus = lab.networkd()
+    for interface, prefix in prefixes.items():
+        bus.delegate(interface, prefix)
+    daemon = lab.daemon("--verbose")
+    daemon.wait_states()
+    lab.router.wait_quiet()
+
+    def send(target, path, member, *arguments):
+        lab.router.run(*NOBODY, "dbus-send", "--system", "--type=signal", f"--dest={target}", path, member, *arguments)
+    names = lab.router.run("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus",
+                           "org.freedesktop.DBus.ListNames").out
+    everybody = [name for name in names.split('"')[1::2] if name.startswith(":")]
+    link = f"/org/freedesktop/network1/link/_3{bus.index('enatt0.3242')}"
+    with lab.router.monitor() as monitor:
+        for target in everybody[:-1]:  # the last one has asked
+            for new in ("", ":1.99", "x" * 200):
+                send(target, "/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged",
+                     "string:org.freedesktop.network1", "string:", f"string:{new}")
+            send(target, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local.Disconnected")
+            send(target, link, "org.freedesktop.DBus.Properties.PropertiesChanged",
+                 "string:org.freedesktop.network1.DHCPv6Client", "dict:string:string:State,bound", "array:string:")
+            send(target, f"/org/freedesktop/network1/link/{'x' * 100}", "org.freedesktop.DBus.Properties.PropertiesChanged", "string:x")
+        lab.router.wait_quiet()
+        assert monitor.events(OWNER) == {}
+    assert daemon.said("networkd has gone") == [] and daemon.said("networkd is there") == []
+    lab.give_prefix("att", "2600:1700:aaaa:50::/60")
+    bus.renumber("enatt0.3242", "2600:1700:aaaa:50::/60")
+    daemon.wait(lambda: daemon.family("att", "ipv6").get("prefix") == "2600:1700:aaaa:50::/60", "networkd's own signal")
