@@ -56,7 +56,7 @@ def test_the_readme_is_short():
     assert len(text_of("README.md").split()) <= 1000
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "lib/README.md", "conf/ansible/README.md",
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "lib/README.md", "conf/ansible/README.md",
                                       "conf/host/README.md", "conf/opnsense/README.md"])
 def test_the_files_that_a_document_names_are_there(document):
     text = text_of(document)
