@@ -12,7 +12,7 @@ from icmp import ping
 from lab import OPNSENSE_LL, ROUTER_LL, SERVERS4, SERVERS6
 from machine import OWNER
 from test_pair import port
-from traffic import PORT, answers, close_all, connects, listen, readable, udp_flows, wait_until
+from traffic import PORT, TcpFlow, answers, close_all, connects, listen, readable, udp_flows, wait_until
 
 OPNSENSE, ROUTER, STRANGE = "02:00:00:00:0b:01", "02:00:00:00:0a:01", "02:00:00:00:66:66"
 FALSE_LL, STRANGE_LL = "fe80::bad", "fe80::ff:fe00:6666"
@@ -245,3 +245,44 @@ def test_nobody_inside_opens_the_router_to_the_internet_with_its_own_address(mak
     wait_until(lambda: watcher.seen("honest 4") and watcher.seen("honest 6"), "the others")
     assert [family for family in own if watcher.seen(f"own {family}")] == []
     watcher.close()
+
+
+# Floods
+
+def flood(lab, count):
+    """So many flows begin, each with one packet that nobody answers."""
+    for isp in lab.isps:
+        isp.fault("udp dport 20000-29999 drop")
+    packet = frames.udp(HONEST4, "203.0.113.9", 1, 20000)
+    packet = bytearray(packet[:26] + b"\0\0" + packet[28:])  # without a checksum, which IPv4 allows
+    head = frames.mac_bytes(ROUTER) + frames.mac_bytes(OPNSENSE) + b"\x08\x00"
+    with Forger(lab.opnsense, "wan0") as forger:
+        for n in range(count):
+            struct.pack_into("!HH", packet, 20, 1 + n % 65535, 20000 + n // 65535)
+            forger.sock.send(head + packet)
+
+
+def test_a_full_table_of_connections_ends_nothing_that_works(watch):
+    """Flows that were answered go on, no WAN is called down, an administrator gets in, and runs change nothing."""
+    lab, daemon = watch()
+    with lab.router.entered():
+        with open("/proc/sys/net/netfilter/nf_conntrack_max", encoding="ascii") as file:
+            most = int(file.read())
+    flows = [TcpFlow(lab.client, server) for server in (*SERVERS4, *SERVERS6)]
+    assert all(flow.echo("before") == "before" for flow in flows)
+    lab.router.wait_quiet()
+    wanted = lab.router.snapshot()
+    flood(lab, min(most, 1 << 18) + 5000)
+    with lab.router.entered(), open("/proc/sys/net/netfilter/nf_conntrack_count", encoding="ascii") as file:
+        assert int(file.read()) > min(most, 1 << 18) * 0.9, "it is not full"
+    assert all(flow.echo("after") == "after" for flow in flows)
+    daemon.wait_cycles()
+    assert daemon.are()
+    for family, address in ((socket.AF_INET, "192.168.50.1"), (socket.AF_INET6, "fd00:50::1")):
+        with listen(lab.router, family):
+            wait_until(lambda a=address: connects(lab.admin, a), "an administrator gets in")
+    assert lab.router.run("update-routes", "--check").out == ""
+    assert lab.router.snapshot() == wanted
+    for flow in flows:
+        assert flow.echo("at last") == "at last"
+        flow.close()
