@@ -49,10 +49,20 @@ int cli_usage(const struct cli *cli, const char *what, const char *argument)
 	return EXIT_USAGE;
 }
 
+/* What is refused to a user is often not refused to root. */
+static void advise_root(int r, struct fault *fault)
+{
+	if ((r != -EPERM && r != -EACCES) || geteuid() == 0)
+		return;
+	fault_set(fault, r, "%s", strerror(-r));
+	fault_fix(fault, r, "run it as root");
+}
+
 int cli_bad_input(int r, struct fault *fault)
 {
 	if (r == -ENOMEM)
 		return r;
+	advise_root(r, fault);
 	return fault_set(fault, EXIT_USAGE, "%s", strerror(-r));
 }
 
@@ -156,6 +166,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 		log_setup(program->name, cli.verbose);
 		give_up_privileges(&cli);
 		r = program->run(&cli, &fault);
+		advise_root(r, &fault);
 		if (r < 0 || (r == EXIT_USAGE && fault.text[0]))
 			log_outcome(r < 0 ? r : -EINVAL, &fault);
 	}

@@ -363,3 +363,13 @@ def test_a_wan_hides_no_table_of_ips_own(make_lab, name):
     assert named(lab, "webpass") == named(lab, "200")
     assert named(lab, "300") == set()
     assert lab.router.run("ip", "route", "show", "table", "main").out == lab.router.run("ip", "route").out
+
+
+def test_who_is_not_root_is_told_to_be(lab):
+    """Each program, in the same words, and the kernel is as it was."""
+    before = lab.router.snapshot()
+    for command in (["update-routes"], ["update-npt"], ["update-routes", "--dry-run"], ["health-check", "--once"],
+                    ["health-check", "--daemon"], ["health-check", "--drain", "att"]):
+        result = lab.router.run("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command, check=False)
+        assert result.code == 1 and result.err.splitlines()[-1].endswith(": run it as root"), (command, result)
+    assert lab.router.snapshot() == before
