@@ -30,8 +30,7 @@ static int find_wan(const struct config *config, const char *name, struct fault 
 }
 
 /* Writes what is so from now on. *known: the WAN was drained before. 0 or a negative errno. */
-static int keep(const struct config *config, const struct drain_order *order, bool *known,
-		struct fault *fault)
+static int keep(const struct drain_order *order, bool *known, struct fault *fault)
 {
 	_cleanup_(drains_done) struct drains drains = {};
 	uint64_t now = clock_us(CLOCK_REALTIME) / 1000000;
@@ -40,7 +39,8 @@ static int keep(const struct config *config, const struct drain_order *order, bo
 
 	if (r < 0)
 		return r;
-	drains_clean(&drains, config, now);
+	/* This configuration may be another one than the daemon's, which cleans up by its own. */
+	drains_clean(&drains, NULL, now);
 	snprintf(drain.wan, sizeof(drain.wan), "%s", order->wan);
 	*known = drains_find(&drains, order->wan);
 	if (order->drain)
@@ -110,7 +110,7 @@ int drain_run(const struct cli *cli, const struct drain_order *order, struct fau
 	wan = r < 0 ? r : find_wan(&config, order->wan, fault);
 	if (wan < 0)
 		return cli_bad_input(wan, fault);
-	r = keep(&config, order, &known, fault);
+	r = keep(order, &known, fault);
 	lock_release(&lock);
 	if (r == 0)
 		r = update_run(cli, NULL, fault);

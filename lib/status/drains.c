@@ -108,7 +108,7 @@ bool drains_clean(struct drains *drains, const struct config *config, uint64_t n
 
 	for (size_t i = n; i-- > 0;)
 		if (is_over(&drains->v[i], now) ||
-		    config_find_wan(config, drains->v[i].wan) == config->n_wans)
+		    (config && config_find_wan(config, drains->v[i].wan) == config->n_wans))
 			remove_at(drains, i);
 	return drains->n < n;
 }

@@ -40,7 +40,9 @@ const struct drain *drains_find(const struct drains *drains, const char *wan);
 int drains_set(struct drains *drains, const struct drain *drain);
 /* True when there was one. */
 bool drains_remove(struct drains *drains, const char *wan);
-/* Removes those that are over, and those of WANs that are not in mwan.conf. True: there were any.
+/*
+ * Removes those that are over, and those of WANs that are not in the configuration; NULL: they
+ * stay. True: there were any.
  */
 bool drains_clean(struct drains *drains, const struct config *config, uint64_t now);
 

@@ -419,6 +419,19 @@ def test_a_drain_of_a_wan_that_is_gone_is_forgotten(lab):
     daemon.wait(lambda: [wan["ipv4"]["eligible"] for wan in daemon.health()["wans"] if wan["name"] == "cable"] == [True])
 
 
+def test_a_drain_with_another_configuration_leaves_those_of_the_first(lab):
+    """Who tries another file out doesn't put WANs back that it lacks."""
+    drain(lab, "--drain", "att")
+    text = lab.router.read("/etc/mwan/mwan.conf")
+    lab.router.write("/run/other.conf", text.replace("[wan att]", "[wan fibre]").replace("att ", "fibre "))
+    for option in ("--drain", "--undrain"):
+        drain(lab, option, "webpass", "--config", "/run/other.conf")
+        kept = [line.split()[0] for line in lab.router.read(DRAINED).splitlines() if line[0] != "#"]
+        assert kept == ["att", "webpass"][:2 if option == "--drain" else 1]
+    lab.router.update()
+    assert new_flows(lab) == {"webpass"}
+
+
 def test_a_drain_that_cant_be_kept_is_a_failure(lab):
     shutil.rmtree(lab.router.path("/var/lib/mwan"))
     lab.router.write("/var/lib/mwan", "a file in its place\n")

@@ -93,6 +93,8 @@ START_TEST(what_is_over_or_of_another_site_counts_for_nothing_and_goes)
 	drain("webpass", NOW - 60, NOW + 1);
 	expect(ATT, false, 0);
 	expect(WEBPASS, true, NOW + 1);
+	ck_assert(drains_clean(&drains, NULL, NOW));
+	ck_assert_uint_eq(drains.n, 2);
 	ck_assert(drains_clean(&drains, &scene.config, NOW));
 	ck_assert_uint_eq(drains.n, 1);
 	ck_assert_str_eq(drains.v[0].wan, "webpass");
