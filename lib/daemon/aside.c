@@ -115,7 +115,8 @@ static void follow_hold(struct daemon *d, size_t wan, enum family family, uint64
 
 	view.well =
 		!view.out && (health->state[family].state == VERDICT_UP || !health->probes[family]);
-	if (hold_step(hold, &view))
+	/* Where it carries as the last resort, that is said, and that it is held when it ends. */
+	if (hold_step(hold, &view) && !site_selection(&d->outcome.site, family)->eligible[wan])
 		log_held(conf, family, hold);
 	aside->hold = *hold;
 	if (hold_is_on(hold, conf->recovery_hold_us, now_us) && hold->until_us > now_us)

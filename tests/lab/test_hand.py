@@ -163,6 +163,22 @@ def test_a_hold_ends_by_itself(watch):
     assert ["is back, and held" in text for text in said if "takes new flows" in text] == [True, False]
 
 
+def test_a_hold_that_gives_way_at_once_is_not_announced(watch):
+    """It would say that new flows come in an hour, and the next line that they are there."""
+    lab, daemon = watch(tiers(recovery_hold="1h"))
+    lab.cut("webpass")
+    lab.cut("att")
+    wait_both(daemon, "att", obstacle="no carrier")
+    lab.mend("att")
+    hear(daemon, "att IPv4 takes new flows as the last resort")
+    hear(daemon, "att IPv6 takes new flows as the last resort")
+    wait_both(daemon, "att", obstacle="held", eligible=True, share=1)
+    assert not daemon.said("is back, and held")
+    lab.mend("webpass")
+    hear(daemon, "att IPv4 takes no new flows: it is held")
+    wait_both(daemon, "att", obstacle="held", eligible=False)
+
+
 def test_flows_of_the_backup_stay_there_without_failback_flows(watch):
     lab, daemon = watch([wans.att(), wans.webpass(tier=2)])
     lab.cut("att")
