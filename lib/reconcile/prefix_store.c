@@ -27,10 +27,13 @@ static void read_line(const struct config *config, char *line, struct npt_state 
 	if (!text || prefix_parse(text, AF_INET6, &prefix) < 0)
 		return;
 	for (size_t i = 0; i < config->n_wans; i++) {
-		if (strcmp(config->wans[i].name, name) != 0 ||
-		    npt_check(config, i, prefix, &ignored) < 0)
+		if (strcmp(config->wans[i].name, name) != 0)
 			continue;
-		*(line ? &npt->lost[i] : &npt->delegated[i]) = prefix;
+		/* One that mwan.conf no longer allows is refused later, with the reason. */
+		if (!line)
+			npt->delegated[i] = prefix;
+		else if (npt_check(config, i, prefix, &ignored) == 0)
+			npt->lost[i] = prefix;
 		npt->until_us[i] = until_us;
 	}
 }

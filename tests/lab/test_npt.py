@@ -287,6 +287,15 @@ def test_a_block_that_the_delegation_does_not_have_is_named_with_what_to_set(aut
     assert shares(auto) == {"webpass": 60}
 
 
+def test_a_kept_prefix_that_has_no_such_block_any_more_is_named_too(auto):
+    """There is nobody to ask: it is the one that the last run has kept."""
+    auto.router.run("update-npt", "enatt0.3242", WHOLE)
+    result = with_block(auto, 16)
+    assert result.code == 1 and f"<3>att: prefix {WHOLE} has no block 16 of a /60" in result.err
+    assert "set prefix6_block in [wan att] to a number from 0 to 15" in result.err
+    assert "att" not in prefixes(auto)
+
+
 def test_a_smaller_delegation_is_an_error_that_names_both_lengths(auto):
     bus = auto.networkd()
     bus.delegate("enatt0.3242", "2600:1700:2f71:c80::/64")
