@@ -12,14 +12,29 @@ static bool is_reliable(const struct wan_health *health, enum family family)
 	return health->eligible[family] && state->state != VERDICT_DOWN && state->failures == 0;
 }
 
-bool metered_is_needed(const struct config *config, const struct wan_health *health, size_t wan,
-		       enum family family)
+/* Flows of the policy have the WAN, and none of a better tier. */
+static bool is_best_of(const struct config *config, const struct policy *policy,
+		       const struct wan_health *health, size_t wan, enum family family)
 {
+	if (!policy->wans[wan])
+		return false;
 	for (size_t i = 0; i < config->n_wans; i++)
-		if (config->wans[i].tier < config->wans[wan].tier &&
+		if (policy->wans[i] && config->wans[i].tier < config->wans[wan].tier &&
 		    is_reliable(&health[i], family))
 			return false;
 	return true;
+}
+
+bool metered_is_needed(const struct config *config, const struct wan_health *health, size_t wan,
+		       enum family family)
+{
+	bool needed = is_best_of(config, &config->policies[0], health, wan, family);
+
+	for (size_t i = 0; i < config->n_rules && !needed; i++)
+		needed = config->rules[i].has[family] &&
+			 is_best_of(config, &config->policies[config->rules[i].policy], health, wan,
+				    family);
+	return needed;
 }
 
 bool metered_is_settled(const struct health_state *state)

@@ -9,8 +9,9 @@
 #include "health/report_make.h"
 
 /*
- * True when no WAN of a better tier carries the family, or when one failed cycle or more says that
- * this may end: the WAN has to be ready to. health: of all WANs.
+ * True when flows, or those of a rule, have no WAN of a better tier that carries the family, or
+ * when one failed cycle or more says that this may end: the WAN has to be ready to. health: of all
+ * WANs.
  */
 bool metered_is_needed(const struct config *config, const struct wan_health *health, size_t wan,
 		       enum family family);

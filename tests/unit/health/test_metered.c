@@ -47,6 +47,27 @@ START_TEST(it_rests_while_one_wan_of_a_better_tier_carries)
 }
 END_TEST
 
+/* The rule's flows have no other WAN, or a worse one only. */
+START_TEST(a_rule_whose_best_wan_it_is_needs_it)
+{
+	bool policies[2][3] = { { true, true, true }, { [MODEM] = true, [CABLE] = true } };
+	struct policy all[] = { { .wans = policies[0] }, { .wans = policies[1] } };
+	struct rule_conf rule = { .has = { [IPV4] = true }, .policy = 1 };
+	struct config config = scene.config;
+
+	config.policies = all;
+	config.rules = &rule;
+	config.n_rules = 1;
+	ck_assert(!metered_is_needed(&config, health, MODEM, IPV4));
+	ck_assert(metered_is_needed(&config, health, CABLE, IPV4));
+	ck_assert(!metered_is_needed(&config, health, CABLE, IPV6));
+	health[CABLE].eligible[IPV4] = false;
+	ck_assert(metered_is_needed(&config, health, MODEM, IPV4));
+	policies[1][MODEM] = false;
+	ck_assert(!metered_is_needed(&config, health, MODEM, IPV4));
+}
+END_TEST
+
 START_TEST(each_family_is_for_itself)
 {
 	health[FIBRE].eligible[IPV6] = health[CABLE].eligible[IPV6] = false;
@@ -98,6 +119,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, it_rests_while_one_wan_of_a_better_tier_carries);
+	tcase_add_test(tcase, a_rule_whose_best_wan_it_is_needs_it);
 	tcase_add_test(tcase, each_family_is_for_itself);
 	tcase_add_test(tcase, one_failed_cycle_of_all_others_wakes_it);
 	tcase_add_test(tcase, a_last_resort_is_nothing_to_rest_for);
