@@ -25,6 +25,7 @@ void observe_direct_link(const struct config *config, struct nlmsghdr *message,
 
 	for (size_t i = 0; i < config->n_directs; i++) {
 		struct direct_fact *direct = &facts->directs[i];
+		struct nlattr *mtu = nlmsg_find_attr(message, sizeof(*info), IFLA_MTU);
 		const int32_t *inet6;
 
 		if (!is_among(names, config->directs[i].written))
@@ -32,6 +33,7 @@ void observe_direct_link(const struct config *config, struct nlmsghdr *message,
 		inet6 = netlink_inet6_conf(message);
 		direct->link.index = info->ifi_index;
 		snprintf(direct->link.name, sizeof(direct->link.name), "%s", names->v[0]);
+		direct->mtu = mtu ? nla_get_u32(mtu) : 0;
 		/* WireGuard's has no link-local address. */
 		direct->takes[IPV4] = info->ifi_flags & IFF_UP;
 		direct->takes[IPV6] =

@@ -158,16 +158,30 @@ void facts_choose_gateways(struct facts *facts, const struct router_opinions *op
 			facts->wans[i].gateway[family] = choose_gateway(facts, i, family, opinions);
 }
 
+/* Of those that are known. */
+static unsigned least_of(const unsigned *mtus, size_t n)
+{
+	unsigned least = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (mtus[i] > 0 && (least == 0 || mtus[i] < least))
+			least = mtus[i];
+	return least;
+}
+
 unsigned facts_mtu(const struct facts *facts, size_t wan, enum family family)
 {
 	unsigned mtus[] = { facts->wans[wan].link.mtu[family], facts->wans[wan].gateway[family].mtu,
 			    facts->lan.mtu[family] };
-	unsigned least = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(mtus); i++)
-		if (mtus[i] > 0 && (least == 0 || mtus[i] < least))
-			least = mtus[i];
-	return least;
+	return least_of(mtus, ARRAY_SIZE(mtus));
+}
+
+unsigned facts_direct_mtu(const struct facts *facts, size_t direct, enum family family)
+{
+	unsigned mtus[] = { facts->directs[direct].mtu, facts->lan.mtu[family] };
+
+	return facts->directs[direct].mtu ? least_of(mtus, ARRAY_SIZE(mtus)) : 0;
 }
 
 bool facts_share(const struct facts *facts, size_t wan, struct addr addr)

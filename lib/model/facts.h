@@ -77,6 +77,7 @@ struct direct_route {
 struct direct_fact {
 	struct link_ref link;	     /* index 0: there is no such link */
 	bool takes[N_FAMILIES];	     /* routes of the family can lead over it */
+	unsigned mtu;		     /* 0: not known */
 	struct direct_route *routes; /* owned; one for each of its networks */
 };
 
@@ -135,6 +136,9 @@ const struct router *facts_passed_over(const struct facts *facts, size_t wan, en
 
 /* The largest packet that both the LAN and the WAN carry; 0: not known. */
 unsigned facts_mtu(const struct facts *facts, size_t wan, enum family family);
+
+/* The same of the LAN and the [direct] section. */
+unsigned facts_direct_mtu(const struct facts *facts, size_t direct, enum family family);
 
 /* True when a WAN other than that one has the address, as with two like modems. */
 bool facts_share(const struct facts *facts, size_t wan, struct addr addr);

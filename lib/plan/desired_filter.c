@@ -12,6 +12,7 @@
 #include "plan/tunnels.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 static void declare_counters(const struct wan_conf *wan, FILE *f)
 {
@@ -65,23 +66,59 @@ static void fill_exits(const struct config *config, enum family family, FILE *f)
  * Both ends of a connection are told what fits: as the mark says the WAN, no route has to be looked
  * up, which would be main's for the way back. A size is only ever lowered.
  */
-static void fill_mss(const struct site *site, FILE *f)
+static void lower_mss(const char *condition, enum family family, unsigned mtu, FILE *f)
 {
 	static const unsigned headers[N_FAMILIES] = { 20 + 20, 40 + 20 };
 
+	if (mtu > headers[family])
+		fprintf(f,
+			"add rule inet filter mss %s meta nfproto %s tcp option maxseg size set "
+			"%u\n",
+			condition, family_word(family), mtu - headers[family]);
+}
+
+/* True when an earlier section has the same interface. */
+static bool is_repeated(const struct config *config, size_t direct)
+{
+	for (size_t i = 0; i < direct; i++)
+		if (strcmp(config->directs[i].interface, config->directs[direct].interface) == 0)
+			return true;
+	return false;
+}
+
+/* Flows to [direct] networks have no mark. */
+static void fill_mss_directs(const struct site *site, enum family family, FILE *f)
+{
+	const struct config *config = site->config;
+
+	for (size_t i = 0; i < config->n_directs; i++) {
+		unsigned mtu = facts_direct_mtu(&site->facts, i, family);
+		char condition[64];
+
+		if (is_repeated(config, i))
+			continue;
+		snprintf(condition, sizeof(condition), "oifname \"%s\"",
+			 config->directs[i].interface);
+		lower_mss(condition, family, mtu, f);
+		condition[0] = 'i';
+		lower_mss(condition, family, mtu, f);
+	}
+}
+
+static void fill_mss(const struct site *site, FILE *f)
+{
 	fputs("# chain inet filter mss\n", f);
 	for (size_t i = 0; i < site->config->n_wans; i++) {
 		for (enum family family = 0; family < N_FAMILIES; family++) {
-			unsigned mtu = facts_mtu(&site->facts, i, family);
+			char condition[32];
 
-			if (mtu > headers[family])
-				fprintf(f,
-					"add rule inet filter mss meta mark %u meta nfproto %s tcp "
-					"option maxseg size set %u\n",
-					site->config->wans[i].mark, family_word(family),
-					mtu - headers[family]);
+			snprintf(condition, sizeof(condition), "meta mark %u",
+				 site->config->wans[i].mark);
+			lower_mss(condition, family, facts_mtu(&site->facts, i, family), f);
 		}
 	}
+	for (enum family family = 0; family < N_FAMILIES; family++)
+		fill_mss_directs(site, family, f);
 }
 
 static void refuse(struct prefix inside, FILE *f)

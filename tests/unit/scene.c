@@ -95,6 +95,7 @@ void scene_make(struct scene *scene, const char *name)
 		direct->link.index = 30 + i;
 		memcpy(direct->link.name, scene->config.directs[i].interface, IFNAMSIZ);
 		direct->takes[IPV4] = direct->takes[IPV6] = true;
+		direct->mtu = 1420;
 	}
 }
 
