@@ -42,12 +42,32 @@ static struct link_fact *link_by_name(struct facts_dump *dump, const char *name)
 	return NULL;
 }
 
+/* A section has the link already: another one can't have it by another of its names. */
+static void note_taken(const struct facts_dump *dump, const struct link_fact *owner,
+		       struct link_fact *link)
+{
+	const struct facts *facts = dump->facts;
+
+	if (owner == &facts->lan)
+		snprintf(link->taken_by, sizeof(link->taken_by), "[lan]");
+	for (size_t i = 0; i < facts->n_wans; i++)
+		if (owner == &facts->wans[i].link)
+			snprintf(link->taken_by, sizeof(link->taken_by), "[wan %s]",
+				 dump->config->wans[i].name);
+}
+
 static struct link_fact *link_of(struct facts_dump *dump, const struct netlink_names *names)
 {
 	struct link_fact *link = NULL;
 
-	for (size_t i = 0; i < names->n && !link; i++)
-		link = link_by_name(dump, names->v[i]);
+	for (size_t i = 0; i < names->n; i++) {
+		struct link_fact *named = link_by_name(dump, names->v[i]);
+
+		if (link && named)
+			note_taken(dump, link, named);
+		else if (named)
+			link = named;
+	}
 	return link;
 }
 

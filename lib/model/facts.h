@@ -34,6 +34,7 @@ struct router_list {
 
 struct link_fact {
 	struct link_ref link; /* index 0: there is no such link */
+	char taken_by[48];    /* "[wan att]": it is there, and that section's; else "" */
 	bool up, carrier;
 	bool inet6;		  /* IPv6 is enabled: the link has at least a link-local address */
 	bool prefers_temporary;	  /* as source, IPv6 privacy addresses */

@@ -22,11 +22,17 @@ static struct lack lack_of(enum event lost, bool awaited)
 }
 
 /* Of links, in the words of both families; false: the link works. */
-static bool warn_of_link(const struct wan_conf *conf, enum obstacle obstacle, bool awaited)
+static bool warn_of_link(const struct wan_conf *conf, const struct link_fact *link,
+			 enum obstacle obstacle, bool awaited)
 {
 	struct lack lack = lack_of(EVENT_LINK_LOST, awaited);
 
-	if (obstacle == OBSTACLE_NO_INTERFACE)
+	if (link->taken_by[0])
+		log_event(LOG_WARNING, EVENT_LINK_LOST, FIELDS(log_text("wan", conf->name)),
+			  "%s: %s is another name of the link that %s has: a link can be in one "
+			  "section only, so correct interface in [wan %s]",
+			  conf->name, conf->interface, link->taken_by, conf->name);
+	else if (obstacle == OBSTACLE_NO_INTERFACE)
 		log_event(lack.level, lack.event, FIELDS(log_text("wan", conf->name)),
 			  "%s: there is no interface %s", conf->name, conf->interface);
 	else if (obstacle == OBSTACLE_SWITCHED_OFF || obstacle == OBSTACLE_NO_CARRIER)
@@ -66,8 +72,8 @@ static void warn_of_wan(const struct site *site, size_t wan, const struct awaite
 {
 	const bool *its = awaited->wans ? awaited->wans[wan] : NULL;
 
-	if (warn_of_link(&site->config->wans[wan], obstacle_find(site, wan, IPV4),
-			 its && (its[IPV4] || its[IPV6])))
+	if (warn_of_link(&site->config->wans[wan], &site->facts.wans[wan].link,
+			 obstacle_find(site, wan, IPV4), its && (its[IPV4] || its[IPV6])))
 		return;
 	for (enum family family = 0; family < N_FAMILIES; family++)
 		if (config_has_family(site->config, wan, family))

@@ -373,3 +373,15 @@ def test_who_is_not_root_is_told_to_be(lab):
         result = lab.router.run("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command, check=False)
         assert result.code == 1 and result.err.splitlines()[-1].endswith(": run it as root"), (command, result)
     assert lab.router.snapshot() == before
+
+
+def test_a_link_that_two_sections_name_is_the_first_ones(make_lab):
+    """By its name, and by an alternative one: mwan.conf alone can't tell."""
+    lab = make_lab().up()
+    lab.router.ip("link property add dev enatt0.3242 altname fibre0\n")
+    lab.wan("webpass").keys["interface"] = "fibre0"
+    lab.configure()
+    result = lab.router.run("update-routes")
+    assert ("webpass: fibre0 is another name of the link that [wan att] has: a link can be in one section only, so correct "
+            "interface in [wan webpass]") in result.err
+    assert "there is no interface" not in result.err
