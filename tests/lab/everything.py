@@ -12,7 +12,8 @@ BACKUP = "192.0.2.0/25 ; a stranger of the lab is in it\n2001:db8:bad:b::/64\n"
 def descriptions():
     """att and webpass share the load; a DSL line and a modem stand by."""
     return [
-        wans.att(keys={"prefix6": WHOLE, "prefix6_block": 8, "hairpin6": "no", "down_flows": "flush"}),
+        wans.att(keys={"prefix6": WHOLE, "prefix6_block": 8, "hairpin6": "no", "down_flows": "flush",
+                       "modem": "192.168.100.1, fd00:100::1"}),
         wans.webpass(keys={"max_loss": "90", "max_rtt": "5s", "http4": "http://192.0.2.77/ 200-399"}),
         wans.dsl(tier=2, keys={"metered": "yes", "nat6_fallback": "masquerade", "failback_flows": "flush", "recovery_hold": "2m"}),
         wans.lte(tier=3, keys={**wans.lte().keys, "recovery_hold": "10m", "failback_flows": "keep"}),
