@@ -40,10 +40,10 @@ static struct foreign_rule parse(struct nlmsghdr *message)
 
 	nlmsg_parse(message, sizeof(*rule.header), tb, FRA_MAX, NULL);
 	rule.family = family_of_af(af);
-	rule.pref = tb[FRA_PRIORITY] ? nla_get_u32(tb[FRA_PRIORITY]) : 0;
-	rule.table = tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : rule.header->table;
-	rule.mark = tb[FRA_FWMARK] ? nla_get_u32(tb[FRA_FWMARK]) : 0;
-	rule.mask = tb[FRA_FWMASK] ? nla_get_u32(tb[FRA_FWMASK]) : UINT32_MAX;
+	rule.pref = netlink_u32(tb[FRA_PRIORITY]);
+	rule.table = tb[FRA_TABLE] ? netlink_u32(tb[FRA_TABLE]) : rule.header->table;
+	rule.mark = netlink_u32(tb[FRA_FWMARK]);
+	rule.mask = tb[FRA_FWMASK] ? netlink_u32(tb[FRA_FWMASK]) : UINT32_MAX;
 	rule.from = (struct prefix){ netlink_addr(tb[FRA_SRC], af), rule.header->src_len };
 	rule.to = (struct prefix){ netlink_addr(tb[FRA_DST], af), rule.header->dst_len };
 	return rule;
@@ -70,9 +70,9 @@ static struct rule_text rule_text(const struct foreign_rule *rule)
 	if (rule->tb[FRA_FWMARK])
 		fprintf(f, " fwmark 0x%x/0x%x", rule->mark, rule->mask);
 	if (rule->tb[FRA_IIFNAME])
-		fprintf(f, " iif %s", nla_get_string(rule->tb[FRA_IIFNAME]));
+		fprintf(f, " iif %s", netlink_string(rule->tb[FRA_IIFNAME]));
 	if (rule->tb[FRA_OIFNAME])
-		fprintf(f, " oif %s", nla_get_string(rule->tb[FRA_OIFNAME]));
+		fprintf(f, " oif %s", netlink_string(rule->tb[FRA_OIFNAME]));
 	if (rule->header->action == FR_ACT_TO_TBL)
 		fprintf(f, " lookup %u", rule->table);
 	fclose(f);
@@ -95,7 +95,7 @@ static bool takes_forwarded(const struct config *config, const struct foreign_ru
 	if (rule->tb[FRA_OIFNAME] || rule->tb[FRA_UID_RANGE] || rule->tb[FRA_L3MDEV])
 		return false;
 	if (rule->tb[FRA_IIFNAME] &&
-	    !link_is_of_site(config, nla_get_string(rule->tb[FRA_IIFNAME])))
+	    !link_is_of_site(config, netlink_string(rule->tb[FRA_IIFNAME])))
 		return false;
 	if (rule->tb[FRA_FWMARK] && !may_have_mark(config, rule))
 		return false;
@@ -112,7 +112,7 @@ static int on_rule(struct nlmsghdr *message, void *arg)
 	if (message->nlmsg_type != RTM_NEWRULE)
 		return 0;
 	seen->n++;
-	if ((rule.tb[FRA_PROTOCOL] && nla_get_u8(rule.tb[FRA_PROTOCOL]) == RTPROT_MWAN) ||
+	if ((rule.tb[FRA_PROTOCOL] && netlink_u8(rule.tb[FRA_PROTOCOL]) == RTPROT_MWAN) ||
 	    (rule.pref == 0 && rule.table == RT_TABLE_LOCAL) || rule.pref > seen->last_mark)
 		return 0;
 	if (!takes_forwarded(patient->config, &rule)) {

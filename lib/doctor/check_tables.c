@@ -30,9 +30,9 @@ static struct foreign_route parse(struct nlmsghdr *message)
 	};
 
 	nlmsg_parse(message, sizeof(*info), tb, RTA_MAX, NULL);
-	route.table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : info->rtm_table;
-	route.metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
-	route.oif = tb[RTA_OIF] ? nla_get_u32(tb[RTA_OIF]) : 0;
+	route.table = tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : info->rtm_table;
+	route.metric = netlink_u32(tb[RTA_PRIORITY]);
+	route.oif = netlink_u32(tb[RTA_OIF]);
 	route.to.addr = netlink_addr(tb[RTA_DST], info->rtm_family);
 	route.to.addr.family = info->rtm_family;
 	route.via = netlink_addr(tb[RTA_GATEWAY], info->rtm_family);

@@ -38,12 +38,12 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	if (message->nlmsg_type != RTM_NEWLINK || (info->ifi_flags & IFF_LOOPBACK) ||
 	    nlmsg_parse(message, sizeof(*info), tb, IFLA_MAX, NULL) < 0 || !tb[IFLA_IFNAME])
 		return 0;
-	snprintf(link.name, sizeof(link.name), "%s", nla_get_string(tb[IFLA_IFNAME]));
+	snprintf(link.name, sizeof(link.name), "%s", netlink_string(tb[IFLA_IFNAME]));
 	/* The parent of a veth is in another namespace. */
 	if (tb[IFLA_LINK] && !tb[IFLA_LINK_NETNSID])
-		link.parent = nla_get_u32(tb[IFLA_LINK]);
+		link.parent = netlink_u32(tb[IFLA_LINK]);
 	if (tb[IFLA_MASTER])
-		link.master = nla_get_u32(tb[IFLA_MASTER]);
+		link.master = netlink_u32(tb[IFLA_MASTER]);
 	link.mac = mac_of(tb[IFLA_ADDRESS]);
 	link.permanent = mac_of(tb[IFLA_PERM_ADDRESS]);
 	return APPEND(links->v, links->n, link);

@@ -43,12 +43,12 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	if (message->nlmsg_type != RTM_NEWLINK || info->ifi_type != ARPHRD_ETHER ||
 	    (info->ifi_flags & (IFF_UP | IFF_RUNNING | IFF_NOARP)) != (IFF_UP | IFF_RUNNING) ||
 	    nlmsg_parse(message, sizeof(*info), tb, IFLA_MAX, NULL) < 0 || !tb[IFLA_IFNAME] ||
-	    !is_of_site(dump->config, nla_get_string(tb[IFLA_IFNAME])) || !tb[IFLA_ADDRESS] ||
+	    !is_of_site(dump->config, netlink_string(tb[IFLA_IFNAME])) || !tb[IFLA_ADDRESS] ||
 	    nla_len(tb[IFLA_ADDRESS]) != sizeof(link.mac))
 		return 0;
 	memcpy(link.mac, nla_data(tb[IFLA_ADDRESS]), sizeof(link.mac));
 	if (tb[IFLA_CARRIER_UP_COUNT])
-		link.carrier_ups = nla_get_u32(tb[IFLA_CARRIER_UP_COUNT]);
+		link.carrier_ups = netlink_u32(tb[IFLA_CARRIER_UP_COUNT]);
 	return APPEND(dump->links, dump->n_links, link);
 }
 
@@ -77,20 +77,20 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	struct claims_dump *dump = arg;
 	struct claim *link = find_link(dump, info->ifa_index);
 	struct nlattr *tb[IFA_MAX + 1];
-	struct ifa_cacheinfo *cache;
+	const struct ifa_cacheinfo *cache;
 	struct addr addr;
 	uint32_t flags;
 
 	if (message->nlmsg_type != RTM_NEWADDR || !link || info->ifa_scope >= RT_SCOPE_HOST ||
 	    nlmsg_parse(message, sizeof(*info), tb, IFA_MAX, NULL) < 0)
 		return 0;
-	flags = tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags;
+	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : info->ifa_flags;
 	addr = netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], info->ifa_family);
 	if (!addr.family || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
 		return 0;
 	if (addr.family == AF_INET6 && addr_is_linklocal(addr))
 		link->addr = addr;
-	cache = tb[IFA_CACHEINFO] ? nla_data(tb[IFA_CACHEINFO]) : NULL;
+	cache = netlink_data(tb[IFA_CACHEINFO], sizeof(*cache));
 	return add(dump, link, addr, addr, cache ? cache->cstamp : 0);
 }
 

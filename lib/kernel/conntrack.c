@@ -97,7 +97,7 @@ static bool is_misplaced(const struct site *site, struct nlattr **flow)
 {
 	struct flow_ends there = read_ends(flow[CTA_TUPLE_ORIG]);
 	struct flow_ends back = read_ends(flow[CTA_TUPLE_REPLY]);
-	uint32_t mark = flow[CTA_MARK] ? ntohl(nla_get_u32(flow[CTA_MARK])) : 0;
+	uint32_t mark = ntohl(netlink_u32(flow[CTA_MARK]));
 
 	if (stays_inside(site, there))
 		return false;
@@ -130,7 +130,7 @@ struct conntrack_search {
 static bool is_released(const struct conntrack_search *search, struct nlattr **flow)
 {
 	const struct site *site = search->site;
-	uint32_t mark = flow[CTA_MARK] ? ntohl(nla_get_u32(flow[CTA_MARK])) : 0;
+	uint32_t mark = ntohl(netlink_u32(flow[CTA_MARK]));
 
 	return mark == site->config->wans[search->wan].mark &&
 	       is_inside(site, read_ends(flow[CTA_TUPLE_ORIG]).source) &&
@@ -146,7 +146,8 @@ static bool is_sought(const struct conntrack_search *search, struct nlattr **flo
 	if (!search->again)
 		return is_misplaced(search->site, flow);
 	there = flow_tuple_read(flow[CTA_TUPLE_ORIG]);
-	return bsearch(&there, search->again->v, search->again->n, sizeof(there), flow_tuple_cmp);
+	return search->again->n > 0 &&
+	       bsearch(&there, search->again->v, search->again->n, sizeof(there), flow_tuple_cmp);
 }
 
 static int on_flow(struct nlmsghdr *message, void *arg)
@@ -208,7 +209,7 @@ static int on_stats(struct nlmsghdr *message, void *arg)
 		nlmsg_find_attr(message, sizeof(struct nfgenmsg), CTA_STATS_GLOBAL_ENTRIES);
 
 	if (entries)
-		*(uint32_t *)arg = ntohl(nla_get_u32(entries));
+		*(uint32_t *)arg = ntohl(netlink_u32(entries));
 	return 0;
 }
 
@@ -311,7 +312,7 @@ static int on_counted_flow(struct nlmsghdr *message, void *arg)
 
 	if (nlmsg_parse(message, sizeof(*header), tb, CTA_MAX, NULL) < 0)
 		return 0;
-	mark = tb[CTA_MARK] ? ntohl(nla_get_u32(tb[CTA_MARK])) : 0;
+	mark = ntohl(netlink_u32(tb[CTA_MARK]));
 	for (size_t i = 0; i < config->n_wans; i++)
 		if (config->wans[i].mark == mark)
 			census->of[i][family_of_af(header->nfgen_family)]++;

@@ -12,7 +12,7 @@
 
 static uint16_t read_port(struct nlattr *const tb[], int type)
 {
-	return tb[type] ? ntohs(nla_get_u16(tb[type])) : 0;
+	return ntohs(netlink_u16(tb[type]));
 }
 
 static void read_addresses(struct nlattr *attr, struct flow_tuple *ret)
@@ -36,7 +36,7 @@ static void read_protocol(struct nlattr *attr, struct flow_tuple *ret)
 
 	if (!attr || nla_parse_nested(tb, CTA_PROTO_MAX, attr, NULL) < 0)
 		return;
-	ret->protocol = tb[CTA_PROTO_NUM] ? nla_get_u8(tb[CTA_PROTO_NUM]) : 0;
+	ret->protocol = netlink_u8(tb[CTA_PROTO_NUM]);
 	ret->dport = read_port(tb, CTA_PROTO_DST_PORT);
 	if (tb[CTA_PROTO_ICMP_ID])
 		ret->sport = read_port(tb, CTA_PROTO_ICMP_ID);

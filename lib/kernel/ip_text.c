@@ -31,13 +31,13 @@ static const char *const metrics[] = {
 static void print_number(FILE *f, const char *word, struct nlattr *attr)
 {
 	if (attr)
-		fprintf(f, " %s %u", word, nla_get_u32(attr));
+		fprintf(f, " %s %u", word, netlink_u32(attr));
 }
 
 static void print_name(FILE *f, const char *word, struct nlattr *attr)
 {
 	if (attr)
-		fprintf(f, " %s %s", word, nla_get_string(attr));
+		fprintf(f, " %s %s", word, netlink_string(attr));
 }
 
 static void print_prefix(FILE *f, const char *word, struct nlattr *attr, int family, unsigned len)
@@ -59,12 +59,12 @@ static void print_link(FILE *f, unsigned index)
 static void print_realms(FILE *f, struct nlattr *attr)
 {
 	if (attr)
-		fprintf(f, " realms %u/%u", nla_get_u32(attr) >> 16, nla_get_u32(attr) & 0xffff);
+		fprintf(f, " realms %u/%u", netlink_u32(attr) >> 16, netlink_u32(attr) & 0xffff);
 }
 
 static void print_ports(FILE *f, const char *word, struct nlattr *attr)
 {
-	const struct fib_rule_port_range *range = attr ? nla_data(attr) : NULL;
+	const struct fib_rule_port_range *range = netlink_data(attr, sizeof(*range));
 
 	if (range)
 		fprintf(f, " %s %u-%u", word, range->start, range->end);
@@ -74,7 +74,7 @@ static void print_rule_action(FILE *f, const struct fib_rule_hdr *info, struct n
 {
 	switch (info->action) {
 	case FR_ACT_TO_TBL:
-		fprintf(f, " lookup %u", tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : info->table);
+		fprintf(f, " lookup %u", tb[FRA_TABLE] ? netlink_u32(tb[FRA_TABLE]) : info->table);
 		break;
 	case FR_ACT_GOTO:
 		print_number(f, "goto", tb[FRA_GOTO]);
@@ -96,7 +96,7 @@ static void print_rule(FILE *f, struct nlmsghdr *message)
 
 	if (nlmsg_parse(message, sizeof(*info), tb, FRA_MAX, NULL) < 0)
 		return;
-	fprintf(f, "pref %u", tb[FRA_PRIORITY] ? nla_get_u32(tb[FRA_PRIORITY]) : 0);
+	fprintf(f, "pref %u", netlink_u32(tb[FRA_PRIORITY]));
 	if (info->flags & FIB_RULE_INVERT)
 		fputs(" not", f);
 	print_prefix(f, "from", tb[FRA_SRC], info->family, info->src_len);
@@ -104,27 +104,27 @@ static void print_rule(FILE *f, struct nlmsghdr *message)
 	if (info->tos)
 		fprintf(f, " tos 0x%x", info->tos);
 	if (tb[FRA_FWMARK] || tb[FRA_FWMASK])
-		fprintf(f, " fwmark 0x%x/0x%x", tb[FRA_FWMARK] ? nla_get_u32(tb[FRA_FWMARK]) : 0,
-			tb[FRA_FWMASK] ? nla_get_u32(tb[FRA_FWMASK]) : UINT32_MAX);
+		fprintf(f, " fwmark 0x%x/0x%x", netlink_u32(tb[FRA_FWMARK]),
+			tb[FRA_FWMASK] ? netlink_u32(tb[FRA_FWMASK]) : UINT32_MAX);
 	print_name(f, "iif", tb[FRA_IIFNAME]);
 	print_name(f, "oif", tb[FRA_OIFNAME]);
-	uids = tb[FRA_UID_RANGE] ? nla_data(tb[FRA_UID_RANGE]) : NULL;
+	uids = netlink_data(tb[FRA_UID_RANGE], sizeof(*uids));
 	if (uids)
 		fprintf(f, " uidrange %u-%u", uids->start, uids->end);
 	if (tb[FRA_IP_PROTO])
-		fprintf(f, " ipproto %u", nla_get_u8(tb[FRA_IP_PROTO]));
+		fprintf(f, " ipproto %u", netlink_u8(tb[FRA_IP_PROTO]));
 	print_ports(f, "sport", tb[FRA_SPORT_RANGE]);
 	print_ports(f, "dport", tb[FRA_DPORT_RANGE]);
-	if (tb[FRA_L3MDEV] && nla_get_u8(tb[FRA_L3MDEV]))
+	if (tb[FRA_L3MDEV] && netlink_u8(tb[FRA_L3MDEV]))
 		fputs(" l3mdev", f);
 	else
 		print_rule_action(f, info, tb);
-	if (tb[FRA_SUPPRESS_PREFIXLEN] && nla_get_u32(tb[FRA_SUPPRESS_PREFIXLEN]) != UINT32_MAX)
+	if (tb[FRA_SUPPRESS_PREFIXLEN] && netlink_u32(tb[FRA_SUPPRESS_PREFIXLEN]) != UINT32_MAX)
 		print_number(f, "suppress_prefixlength", tb[FRA_SUPPRESS_PREFIXLEN]);
 	print_number(f, "suppress_ifgroup", tb[FRA_SUPPRESS_IFGROUP]);
 	print_realms(f, tb[FRA_FLOW]);
 	if (tb[FRA_PROTOCOL])
-		fprintf(f, " protocol %u", nla_get_u8(tb[FRA_PROTOCOL]));
+		fprintf(f, " protocol %u", netlink_u8(tb[FRA_PROTOCOL]));
 }
 
 static void print_via(FILE *f, struct nlattr *gateway, struct nlattr *via, int family)
@@ -140,7 +140,8 @@ static void print_hops(FILE *f, struct nlattr *multipath, int family)
 	struct rtnexthop *hop = nla_data(multipath);
 	int left = nla_len(multipath);
 
-	for (; RTNH_OK(hop, left); left -= (int)NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+	for (; netlink_hop_is_whole(hop, left);
+	     left -= (int)NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
 		struct nlattr *tb[RTA_MAX + 1];
 
 		if (nla_parse(tb, RTA_MAX, (struct nlattr *)RTNH_DATA(hop),
@@ -161,11 +162,11 @@ static void print_metrics(FILE *f, struct nlattr *attr)
 
 	if (!attr || nla_parse_nested(tb, RTAX_MAX, attr, NULL) < 0)
 		return;
-	locked = tb[RTAX_LOCK] ? nla_get_u32(tb[RTAX_LOCK]) : 0;
+	locked = netlink_u32(tb[RTAX_LOCK]);
 	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++)
 		if (metrics[i] && tb[i])
 			fprintf(f, " %s%s %u", metrics[i], locked & (1U << i) ? " lock" : "",
-				nla_get_u32(tb[i]));
+				netlink_u32(tb[i]));
 }
 
 static void print_route(FILE *f, struct nlmsghdr *message)
@@ -188,10 +189,10 @@ static void print_route(FILE *f, struct nlmsghdr *message)
 	} else if (!tb[RTA_MULTIPATH]) {
 		print_via(f, tb[RTA_GATEWAY], tb[RTA_VIA], info->rtm_family);
 		if (tb[RTA_OIF])
-			print_link(f, nla_get_u32(tb[RTA_OIF]));
+			print_link(f, netlink_u32(tb[RTA_OIF]));
 	}
 	fprintf(f, " table %u proto %u",
-		tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : info->rtm_table, info->rtm_protocol);
+		tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : info->rtm_table, info->rtm_protocol);
 	if (info->rtm_family == AF_INET)
 		fprintf(f, " scope %u", info->rtm_scope);
 	print_number(f, "metric", tb[RTA_PRIORITY]);

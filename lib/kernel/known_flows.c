@@ -25,12 +25,12 @@ static uint64_t read_begin(struct nlattr *attr)
 	if (!attr || nla_parse_nested(tb, CTA_TIMESTAMP_MAX, attr, NULL) < 0 ||
 	    !tb[CTA_TIMESTAMP_START])
 		return 0;
-	return be64toh(nla_get_u64(tb[CTA_TIMESTAMP_START]));
+	return be64toh(netlink_u64(tb[CTA_TIMESTAMP_START]));
 }
 
 static uint32_t read_number(struct nlattr *const tb[], int type)
 {
-	return tb[type] ? ntohl(nla_get_u32(tb[type])) : 0;
+	return ntohl(netlink_u32(tb[type]));
 }
 
 static bool is_asked_for(const struct flow_query *query, const struct flow_tuple *tuple)
@@ -59,7 +59,7 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 	flow.mark = read_number(tb, CTA_MARK);
 	flow.timeout_s = read_number(tb, CTA_TIMEOUT);
 	flow.answered = read_number(tb, CTA_STATUS) & IPS_SEEN_REPLY;
-	flow.zone = tb[CTA_ZONE] ? ntohs(nla_get_u16(tb[CTA_ZONE])) : 0;
+	flow.zone = ntohs(netlink_u16(tb[CTA_ZONE]));
 	flow.begin_ns = read_begin(tb[CTA_TIMESTAMP]);
 	return APPEND(search->found.v, search->found.n, flow);
 }

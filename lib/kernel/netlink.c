@@ -7,10 +7,15 @@
 #include "base/family.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/neighbour.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <string.h>
@@ -70,7 +75,7 @@ static void read_reason(struct nlmsgerr *error, struct nlmsghdr *message,
 		skip += (int)(error->msg.nlmsg_len - sizeof(error->msg));
 	attr = nlmsg_find_attr(message, skip, NLMSGERR_ATTR_MSG);
 	if (attr)
-		snprintf(why->text, sizeof(why->text), ": %s", nla_get_string(attr));
+		snprintf(why->text, sizeof(why->text), ": %s", netlink_string(attr));
 }
 
 ssize_t netlink_receive(struct nl_sock *sk, bool wait, struct netlink_datagram *ret)
@@ -100,7 +105,7 @@ static int take_answer(struct netlink_exchange *x, struct nlmsghdr *message)
 	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 		x->interrupted = true;
 	if (!done && message->nlmsg_type != NLMSG_ERROR) {
-		if (x->each && x->r == 0)
+		if (x->each && x->r == 0 && netlink_is_whole(message))
 			x->r = x->each(message, x->arg);
 		return 0;
 	}
@@ -228,12 +233,12 @@ struct netlink_names netlink_link_names(struct nlmsghdr *message)
 	int rest;
 
 	if (name)
-		names.v[names.n++] = nla_get_string(name);
+		names.v[names.n++] = netlink_string(name);
 	if (!name || !others)
 		return names;
 	nla_for_each_nested (attr, others, rest)
 		if (nla_type(attr) == IFLA_ALT_IFNAME && names.n < ARRAY_SIZE(names.v))
-			names.v[names.n++] = nla_get_string(attr);
+			names.v[names.n++] = netlink_string(attr);
 	return names;
 }
 
@@ -280,6 +285,73 @@ const uint32_t *netlink_inet4_conf(struct nlmsghdr *link)
 const int32_t *netlink_inet6_conf(struct nlmsghdr *link)
 {
 	return conf_values(link, AF_INET6, IFLA_INET6_CONF, DEVCONF_DISABLE_IPV6);
+}
+
+const void *netlink_data(const struct nlattr *attr, size_t size)
+{
+	return attr && (unsigned)nla_len(attr) >= size ? nla_data(attr) : NULL;
+}
+
+uint8_t netlink_u8(const struct nlattr *attr)
+{
+	const uint8_t *value = netlink_data(attr, sizeof(*value));
+
+	return value ? *value : 0;
+}
+
+uint16_t netlink_u16(const struct nlattr *attr)
+{
+	const uint16_t *value = netlink_data(attr, sizeof(*value));
+
+	return value ? *value : 0;
+}
+
+uint32_t netlink_u32(const struct nlattr *attr)
+{
+	const uint32_t *value = netlink_data(attr, sizeof(*value));
+
+	return value ? *value : 0;
+}
+
+/* Attributes are aligned to 4 bytes only. */
+uint64_t netlink_u64(const struct nlattr *attr)
+{
+	const void *data = netlink_data(attr, sizeof(uint64_t));
+	uint64_t value = 0;
+
+	if (data)
+		memcpy(&value, data, sizeof(value));
+	return value;
+}
+
+const char *netlink_string(const struct nlattr *attr)
+{
+	const char *text = netlink_data(attr, 1);
+
+	return text && memchr(text, '\0', nla_len(attr)) ? text : "";
+}
+
+bool netlink_hop_is_whole(const struct rtnexthop *hop, int left)
+{
+	return left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left;
+}
+
+bool netlink_is_whole(const struct nlmsghdr *message)
+{
+	/* Of rtnetlink, by the kinds of objects, each of which has four types. */
+	static const size_t sizes[] = {
+		sizeof(struct ifinfomsg), sizeof(struct ifaddrmsg),    sizeof(struct rtmsg),
+		sizeof(struct ndmsg),	  sizeof(struct fib_rule_hdr),
+	};
+	size_t size = sizeof(struct nfgenmsg), kind;
+
+	if (message->nlmsg_type < RTM_BASE)
+		return true;
+	if (message->nlmsg_type <= RTM_MAX) {
+		kind = (message->nlmsg_type - RTM_BASE) / 4;
+		size = kind < ARRAY_SIZE(sizes) ? sizes[kind] : sizeof(struct nhmsg);
+	}
+	return nlmsg_datalen(message) >= (int)size;
 }
 
 struct addr netlink_addr(const struct nlattr *attr, int family)

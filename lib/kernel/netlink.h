@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/prefix.h"
 
+#include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <stdbool.h>
@@ -95,6 +96,23 @@ unsigned netlink_link_index(const char *name);
 const uint32_t *netlink_inet4_conf(struct nlmsghdr *link);
 /* The values of net.ipv6.conf, DEVCONF_…, in a link's message; NULL: IPv6 has none for it. */
 const int32_t *netlink_inet6_conf(struct nlmsghdr *link);
+
+/*
+ * What an attribute holds; 0, "" or NULL if it is missing, or too short for that. attr: NULL: it is
+ * missing.
+ */
+uint8_t netlink_u8(const struct nlattr *attr);
+uint16_t netlink_u16(const struct nlattr *attr);
+uint32_t netlink_u32(const struct nlattr *attr);
+uint64_t netlink_u64(const struct nlattr *attr);
+const char *netlink_string(const struct nlattr *attr);
+const void *netlink_data(const struct nlattr *attr, size_t size);
+
+/* True when a whole hop of RTA_MULTIPATH is left. RTNH_OK() looks into what may not be there. */
+bool netlink_hop_is_whole(const struct rtnexthop *hop, int left);
+
+/* True when the message has the whole header of its type, which its parser reads at once. */
+bool netlink_is_whole(const struct nlmsghdr *message);
 
 /* The address in an attribute, or AF_UNSPEC without one. */
 struct addr netlink_addr(const struct nlattr *attr, int family);

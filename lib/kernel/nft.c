@@ -182,8 +182,8 @@ static int on_generation(struct nlmsghdr *message, void *arg)
 {
 	struct nlattr *id = nlmsg_find_attr(message, sizeof(struct nfgenmsg), NFTA_GEN_ID);
 
-	if (id && nla_len(id) >= 4)
-		*(uint32_t *)arg = ntohl(nla_get_u32(id));
+	if (id)
+		*(uint32_t *)arg = ntohl(netlink_u32(id));
 	return 0;
 }
 

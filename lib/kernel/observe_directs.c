@@ -53,7 +53,8 @@ static struct addr multipath_via(struct nlattr *multipath, unsigned oif, int fam
 	struct rtnexthop *hop = nla_data(multipath);
 	int left = nla_len(multipath);
 
-	for (; RTNH_OK(hop, left); left -= (int)NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+	for (; netlink_hop_is_whole(hop, left);
+	     left -= (int)NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
 		struct nlattr *tb[RTA_MAX + 1];
 
 		if (hop->rtnh_ifindex == (int)oif &&

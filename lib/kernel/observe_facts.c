@@ -110,7 +110,7 @@ static int on_link(struct nlmsghdr *message, void *arg)
 	link->link.index = info->ifi_index;
 	snprintf(link->link.name, sizeof(link->link.name), "%s", names.v[0]);
 	if (mtu)
-		link->mtu[IPV4] = link->mtu[IPV6] = nla_get_u32(mtu);
+		link->mtu[IPV4] = link->mtu[IPV6] = netlink_u32(mtu);
 	read_inet4(message, link);
 	read_inet6(message, link);
 	link->up = info->ifi_flags & IFF_UP;
@@ -139,7 +139,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	link->inet6 |= info->ifa_family == AF_INET6;
 	/* IFA_ADDRESS is the peer on point-to-point links; ours is IFA_LOCAL. */
 	at.addr = netlink_addr(tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS], info->ifa_family);
-	if (tb[IFA_PROTO] && nla_get_u8(tb[IFA_PROTO]) == RTPROT_MWAN)
+	if (tb[IFA_PROTO] && netlink_u8(tb[IFA_PROTO]) == RTPROT_MWAN)
 		return APPEND(link->own, link->n_own, at.addr);
 	if (info->ifa_scope == RT_SCOPE_UNIVERSE)
 		link->n_global[family_of_af(info->ifa_family)]++;
@@ -149,7 +149,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 
 	if (APPEND(link->addresses, link->n_addresses, at) < 0)
 		return -ENOMEM;
-	flags = tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags;
+	flags = tb[IFA_FLAGS] ? netlink_u32(tb[IFA_FLAGS]) : info->ifa_flags;
 	if (info->ifa_scope != RT_SCOPE_UNIVERSE || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
 		return 0;
 	candidate.source = (struct source_candidate){

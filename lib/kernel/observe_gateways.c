@@ -50,8 +50,7 @@ static int add_multipath(struct gateways_dump *dump, struct nlattr *multipath, e
 	struct rtnexthop *hop = nla_data(multipath);
 	int left = nla_len(multipath), r = 0;
 
-	while (r == 0 && left >= (int)sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) &&
-	       hop->rtnh_len <= left) {
+	while (r == 0 && netlink_hop_is_whole(hop, left)) {
 		struct nlattr *tb[RTA_MAX + 1];
 
 		if (nla_parse(tb, RTA_MAX, (struct nlattr *)RTNH_DATA(hop),
@@ -69,7 +68,7 @@ static int add_multipath(struct gateways_dump *dump, struct nlattr *multipath, e
 /* A lifetime is told by what is left of it. */
 static uint64_t read_end(struct nlattr *attr)
 {
-	const struct rta_cacheinfo *info = attr ? nla_data(attr) : NULL;
+	const struct rta_cacheinfo *info = netlink_data(attr, sizeof(*info));
 	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
 	int64_t left_us;
 
@@ -83,16 +82,16 @@ static uint64_t read_end(struct nlattr *attr)
 static struct gateway_fact read_default(const struct rtmsg *info, struct nlattr **tb)
 {
 	struct gateway_fact found = { .present = true };
-	uint8_t preference = tb[RTA_PREF] ? nla_get_u8(tb[RTA_PREF]) : 0;
+	uint8_t preference = netlink_u8(tb[RTA_PREF]);
 
-	found.metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
+	found.metric = netlink_u32(tb[RTA_PRIORITY]);
 	found.source = netlink_addr(tb[RTA_PREFSRC], info->rtm_family);
 	found.end_us = read_end(tb[RTA_CACHEINFO]);
 	if (tb[RTA_METRICS]) {
 		struct nlattr *mtu =
 			nla_find(nla_data(tb[RTA_METRICS]), nla_len(tb[RTA_METRICS]), RTAX_MTU);
 
-		found.mtu = mtu ? nla_get_u32(mtu) : 0;
+		found.mtu = netlink_u32(mtu);
 	}
 	if (preference == ICMPV6_ROUTER_PREF_HIGH || preference == ICMPV6_ROUTER_PREF_LOW)
 		found.preference = preference == ICMPV6_ROUTER_PREF_HIGH ? 1 : -1;
@@ -108,12 +107,12 @@ static int on_default(struct gateways_dump *dump, const struct rtmsg *info, stru
 		return add_multipath(dump, tb[RTA_MULTIPATH], family, found);
 	if (tb[RTA_OIF]) {
 		found.via = netlink_gateway(tb[RTA_GATEWAY], tb[RTA_VIA], info->rtm_family);
-		return add_gateway(dump, nla_get_u32(tb[RTA_OIF]), family, found);
+		return add_gateway(dump, netlink_u32(tb[RTA_OIF]), family, found);
 	}
 	if (!tb[RTA_NH_ID])
 		return 0;
 	return APPEND(dump->unresolved, dump->n_unresolved,
-		      (struct gateways_unresolved){ nla_get_u32(tb[RTA_NH_ID]), found, family });
+		      (struct gateways_unresolved){ netlink_u32(tb[RTA_NH_ID]), found, family });
 }
 
 /* A router advertises that its hosts are on the link, or an address of ours says so. */
@@ -129,7 +128,7 @@ static int on_prefix(struct gateways_dump *dump, const struct rtmsg *info, struc
 	for (size_t i = 0; i < dump->facts->n_wans && r == 0; i++) {
 		struct wan_facts *wan = &dump->facts->wans[i];
 
-		if (wan->link.link.index == nla_get_u32(tb[RTA_OIF]))
+		if (wan->link.link.index == netlink_u32(tb[RTA_OIF]))
 			r = APPEND(wan->onlink6, wan->n_onlink6, to);
 	}
 	return r;
@@ -187,7 +186,7 @@ static int on_nexthop(struct nlmsghdr *message, void *arg)
 		struct gateway_fact found = request->route->found;
 
 		found.via = netlink_addr(tb[NHA_GATEWAY], info->nh_family);
-		return add_gateway(request->dump, nla_get_u32(tb[NHA_OIF]), request->route->family,
+		return add_gateway(request->dump, netlink_u32(tb[NHA_OIF]), request->route->family,
 				   found);
 	}
 	return 0;

@@ -69,7 +69,7 @@ static int on_address(struct nlmsghdr *message, void *arg)
 	    (info->ifa_family != AF_INET && info->ifa_family != AF_INET6))
 		return 0;
 	if (nlmsg_parse(message, sizeof(*info), tb, IFA_MAX, NULL) < 0 || !tb[IFA_PROTO] ||
-	    nla_get_u8(tb[IFA_PROTO]) != RTPROT_MWAN)
+	    netlink_u8(tb[IFA_PROTO]) != RTPROT_MWAN)
 		return 0;
 
 	object.prefix.addr =
@@ -95,21 +95,21 @@ static int on_route(struct nlmsghdr *message, void *arg)
 	if (nlmsg_parse(message, sizeof(*info), tb, RTA_MAX, NULL) < 0)
 		return 0;
 
-	object.table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : info->rtm_table;
+	object.table = tb[RTA_TABLE] ? netlink_u32(tb[RTA_TABLE]) : info->rtm_table;
 	object.type = info->rtm_type;
 	object.prefix.addr = netlink_addr(tb[RTA_DST], info->rtm_family);
 	object.prefix.addr.family = info->rtm_family;
 	object.prefix.len = info->rtm_dst_len;
-	object.metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
+	object.metric = netlink_u32(tb[RTA_PRIORITY]);
 	object.onlink = info->rtm_flags & RTNH_F_ONLINK;
 	/* The kernel puts IPv6 routes without a link on lo. */
 	if (tb[RTA_OIF] && info->rtm_type == RTN_UNICAST)
-		object.link = link_ref(arg, nla_get_u32(tb[RTA_OIF]));
+		object.link = link_ref(arg, netlink_u32(tb[RTA_OIF]));
 	object.via = netlink_gateway(tb[RTA_GATEWAY], tb[RTA_VIA], info->rtm_family);
 	object.source = netlink_addr(tb[RTA_PREFSRC], info->rtm_family);
 	object.odd = info->rtm_scope != object_scope(&object) ||
 		     has_other(tb, RTA_MAX, ours, ARRAY_SIZE(ours)) || info->rtm_tos != 0 ||
-		     (tb[RTA_PREF] && nla_get_u8(tb[RTA_PREF]) != 0);
+		     (tb[RTA_PREF] && netlink_u8(tb[RTA_PREF]) != 0);
 	return keep(arg, object, message);
 }
 
@@ -131,26 +131,26 @@ static int on_rule(struct nlmsghdr *message, void *arg)
 	if (message->nlmsg_type != RTM_NEWRULE ||
 	    nlmsg_parse(message, sizeof(*info), tb, FRA_MAX, NULL) < 0)
 		return 0;
-	if (!tb[FRA_PROTOCOL] || nla_get_u8(tb[FRA_PROTOCOL]) != RTPROT_MWAN)
+	if (!tb[FRA_PROTOCOL] || netlink_u8(tb[FRA_PROTOCOL]) != RTPROT_MWAN)
 		return 0;
 
-	object.table = tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : info->table;
-	object.pref = tb[FRA_PRIORITY] ? nla_get_u32(tb[FRA_PRIORITY]) : 0;
-	object.mark = tb[FRA_FWMARK] ? nla_get_u32(tb[FRA_FWMARK]) : 0;
+	object.table = tb[FRA_TABLE] ? netlink_u32(tb[FRA_TABLE]) : info->table;
+	object.pref = netlink_u32(tb[FRA_PRIORITY]);
+	object.mark = netlink_u32(tb[FRA_FWMARK]);
 	object.to = info->dst_len > 0;
 	object.prefix.addr = netlink_addr(tb[object.to ? FRA_DST : FRA_SRC], info->family);
 	object.prefix.len = object.to ? info->dst_len : info->src_len;
 	object.own = tb[FRA_IIFNAME];
 	object.unmarked = tb[FRA_FWMASK] && !tb[FRA_FWMARK];
 	object.drops = info->action == FR_ACT_BLACKHOLE;
-	object.skip_to = tb[FRA_GOTO] ? nla_get_u32(tb[FRA_GOTO]) : 0;
+	object.skip_to = netlink_u32(tb[FRA_GOTO]);
 	object.odd = has_other(tb, FRA_MAX, ours, ARRAY_SIZE(ours)) ||
 		     (object.to && info->src_len != 0) || !is_our_action(info->action) ||
-		     (object.own && strcmp(nla_get_string(tb[FRA_IIFNAME]), "lo") != 0) ||
+		     (object.own && strcmp(netlink_string(tb[FRA_IIFNAME]), "lo") != 0) ||
 		     info->tos != 0 || (info->flags & FIB_RULE_INVERT) ||
-		     (tb[FRA_FWMASK] && nla_get_u32(tb[FRA_FWMASK]) != UINT32_MAX) ||
+		     (tb[FRA_FWMASK] && netlink_u32(tb[FRA_FWMASK]) != UINT32_MAX) ||
 		     (tb[FRA_SUPPRESS_PREFIXLEN] &&
-		      nla_get_u32(tb[FRA_SUPPRESS_PREFIXLEN]) != UINT32_MAX);
+		      netlink_u32(tb[FRA_SUPPRESS_PREFIXLEN]) != UINT32_MAX);
 	return keep(arg, object, message);
 }
 

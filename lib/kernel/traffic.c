@@ -40,15 +40,10 @@ static int on_flow(struct nlmsghdr *message, void *arg)
 
 	if (!mark || (header->nfgen_family != AF_INET && header->nfgen_family != AF_INET6))
 		return 0;
-	family = by_mark(arg, ntohl(nla_get_u32(mark)), family_of_af(header->nfgen_family));
+	family = by_mark(arg, ntohl(netlink_u32(mark)), family_of_af(header->nfgen_family));
 	if (family)
 		family->flows++;
 	return 0;
-}
-
-static uint64_t read_be64(struct nlattr *attr)
-{
-	return attr && nla_len(attr) >= (int)sizeof(uint64_t) ? be64toh(nla_get_u64(attr)) : 0;
 }
 
 static int on_counter(struct nlmsghdr *message, void *arg)
@@ -60,13 +55,13 @@ static int on_counter(struct nlmsghdr *message, void *arg)
 	if (nlmsg_parse(message, sizeof(struct nfgenmsg), tb, NFTA_OBJ_MAX, NULL) < 0 ||
 	    !tb[NFTA_OBJ_NAME] || !tb[NFTA_OBJ_DATA] ||
 	    nla_parse_nested(data, NFTA_COUNTER_MAX, tb[NFTA_OBJ_DATA], NULL) < 0 ||
-	    !counter_parse(nla_get_string(tb[NFTA_OBJ_NAME]), &counter))
+	    !counter_parse(netlink_string(tb[NFTA_OBJ_NAME]), &counter))
 		return 0;
 	family = by_mark(arg, counter.mark, counter.family);
 	if (family)
 		family->count[counter.direction] = (struct traffic_count){
-			.packets = read_be64(data[NFTA_COUNTER_PACKETS]),
-			.bytes = read_be64(data[NFTA_COUNTER_BYTES]),
+			.packets = be64toh(netlink_u64(data[NFTA_COUNTER_PACKETS])),
+			.bytes = be64toh(netlink_u64(data[NFTA_COUNTER_BYTES])),
 		};
 	return 0;
 }

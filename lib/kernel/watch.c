@@ -67,7 +67,7 @@ static bool may_concern(struct watch *watch, struct nlmsghdr *message, int heade
 {
 	struct nlattr *oif = nlmsg_find_attr(message, header, type);
 
-	return !oif || watch->handlers->concerns(nla_get_u32(oif), "", watch->arg);
+	return !oif || watch->handlers->concerns(netlink_u32(oif), "", watch->arg);
 }
 
 /* Our routes, those from which gateways are learnt, and prefixes that are said to be on a link. */
@@ -91,7 +91,7 @@ static bool is_own_rule(struct nlmsghdr *message)
 {
 	struct nlattr *owner = nlmsg_find_attr(message, sizeof(struct fib_rule_hdr), FRA_PROTOCOL);
 
-	return owner && nla_get_u8(owner) == RTPROT_MWAN;
+	return owner && netlink_u8(owner) == RTPROT_MWAN;
 }
 
 static bool concerns_neighbour(struct watch *watch, struct nlmsghdr *message)
@@ -151,7 +151,8 @@ static enum watch_change drain(struct nl_sock *sk, struct watch *watch,
 		if (left < 0)
 			return CHANGE_LINK;
 		for (; nlmsg_ok(message, left); message = nlmsg_next(message, &left)) {
-			enum watch_change change = classify(watch, message);
+			enum watch_change change =
+				netlink_is_whole(message) ? classify(watch, message) : CHANGE_NONE;
 
 			if (change > greatest)
 				greatest = change;
@@ -176,7 +177,7 @@ static enum watch_change classify_generation(struct watch *watch, struct nlmsghd
 	if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
 		return CHANGE_NONE;
 	id = nlmsg_find_attr(message, sizeof(struct nfgenmsg), NFTA_GEN_ID);
-	if (!id || watch->handlers->is_own(ntohl(nla_get_u32(id)), watch->arg))
+	if (!id || watch->handlers->is_own(ntohl(netlink_u32(id)), watch->arg))
 		return CHANGE_NONE;
 	return CHANGE_NFT;
 }
