@@ -14,9 +14,11 @@ static void add_names(struct management *management, const char *text, const cha
 	size_t used = 0;
 
 	management->names[0] = '\0';
-	while ((text = memchr(text, '"', end - text))) {
+	while (text < end && (text = memchr(text, '"', end - text))) {
 		int length = (int)strcspn(text + 1, "\"\n");
 
+		if (length > end - text - 1) /* without the other quote */
+			length = (int)(end - text - 1);
 		if (used + length + 3 > sizeof(management->names))
 			return;
 		used += snprintf(management->names + used, sizeof(management->names) - used,

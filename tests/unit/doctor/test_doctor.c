@@ -162,6 +162,7 @@ START_TEST(management_is_read_as_nft_reads_it)
 		{ "\ndefine OTHER = \"eth0\"\n", "" },
 		{ "\ndefine MANAGEMENT", "" },
 		{ "\ndefine MANAGEMENT = { \"eth0", "eth0" },
+		{ "\ndefine MANAGEMENT = { \"eth0}\n\"no\" \"no\"\n", "eth0" },
 		{ "", "" },
 	};
 
