@@ -29,9 +29,10 @@ RUN_SOME = ["sudo tests/run lab -k inbound", "sudo tests/run unit plan/select"]
 BENCH = {"sudo tests/bench/programs": ["--small"], "sudo tests/bench/health": ["--only", "carrier"],
          "sudo tests/bench/dataplane": ["--mode", "new"]}
 STAGES = [c for c in CONTRIBUTING if "tests/run " in c]
-# tests/run does the first itself, and writes no golden file. The last two take long; tests/run has a stage for the rest of them.
+# tests/run does the first itself, and writes no golden file. The last three take long; tests/run has a stage for the rest of them.
 NOT_HERE = ["sudo tests/trixie /tmp/results tests/run build unit", "git diff tests/golden",
-            "sudo tests/fuzz/soak 10 config report", "sudo tests/fuzz/coverage"]
+            "sudo tests/fuzz/soak 10 config report", "sudo tests/fuzz/coverage",
+            "tests/model/compare build/tests/model/decide --sites 10000"]
 
 IN_THE_ROUTER = [c for c in README if plain(c).split()[0] in ("health-check", "update-routes", "update-npt")]
 BUILD = [c for c in CONTRIBUTING if plain(c).split()[0] in ("meson", "ninja", "tests/packages") or "meson" in c]
