@@ -10,21 +10,23 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Without an allocation: a lack of memory must not make another number of it. */
+/* Without an allocation: whatever is lacking, it must not make another number of it. */
 uint32_t machine_number(void)
 {
 	static uint32_t number;
 	_cleanup_(closep) int fd = -1;
 	uint32_t hash = 2166136261;
 	char id[64];
-	ssize_t n = 0;
+	ssize_t n = 0, got = 0;
 
 	if (number)
 		return number;
 	fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		n = read(fd, id, sizeof(id));
-	if (n < 0 || (fd < 0 && errno != ENOENT))
+	if (fd < 0 && errno != ENOENT && errno != EACCES)
+		return 0;
+	while (fd >= 0 && (got = read(fd, id + n, sizeof(id) - n)) > 0)
+		n += got;
+	if (got < 0)
 		return 0;
 	for (ssize_t i = 0; i < n; i++)
 		hash = (hash ^ (uint8_t)id[i]) * 16777619;

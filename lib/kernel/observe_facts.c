@@ -195,6 +195,8 @@ int observe_facts(struct nl_sock *sk, const struct config *config,
 	if (r < 0)
 		return r;
 	facts.machine = machine_number();
+	if (!facts.machine)
+		return fault_set(fault, -EIO, "/etc/machine-id can't be read");
 
 	r = netlink_dump(sk, RTM_GETLINK, &links, sizeof(links), on_link, &dump);
 	if (r == 0)

@@ -278,6 +278,7 @@ static void icmp_free(struct probe_group *group)
 static int icmp_new(struct probe_group *group, struct fault *fault)
 {
 	struct icmp *icmp = calloc(1, sizeof(*icmp));
+	uint32_t machine;
 
 	if (!icmp)
 		return -ENOMEM;
@@ -297,7 +298,10 @@ static int icmp_new(struct probe_group *group, struct fault *fault)
 	    getrandom(&icmp->key.seq, sizeof(icmp->key.seq), 0) != sizeof(icmp->key.seq))
 		return fault_set(fault, -EIO, "no random numbers: %s", strerror(errno));
 	/* The ruleset knows our requests by it, and does not track them. */
-	memcpy(&icmp->key.cookie, &(uint32_t){ machine_number() }, sizeof(uint32_t));
+	machine = machine_number();
+	if (!machine)
+		return fault_set(fault, -EIO, "/etc/machine-id can't be read");
+	memcpy(&icmp->key.cookie, &machine, sizeof(machine));
 	return 0;
 }
 
