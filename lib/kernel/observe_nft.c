@@ -154,14 +154,27 @@ int nft_list_base(struct nft *nft, char **ret, struct fault *fault)
 	return list_part(nft, NFT_FILTER, &own, ret, fault);
 }
 
+/* Rules that can't be read are there all the same, and come with the base ruleset. */
+static int read_rules(enum nft_part_id part, char **text)
+{
+	int r = file_read(nft_path(part, ".nft").s, text);
+
+	if (r == 0 || r == -ENOENT || r == -ENOMEM)
+		return r == -ENOMEM ? r : 0;
+	*text = strdup("");
+	return *text ? 1 : -ENOMEM;
+}
+
 static int read_kept(struct nft_observed *observed)
 {
 	for (enum nft_part_id part = 0; part < N_NFT_PARTS; part++) {
-		int r = file_read(nft_path(part, ".nft").s, &observed->left.v[part]);
-		int r2 = file_read(nft_path(part, ".list").s, &observed->left_listing[part]);
+		int r = read_rules(part, &observed->left.v[part]);
 
-		if (r == -ENOMEM || r2 == -ENOMEM)
-			return -ENOMEM;
+		/* Of what can't be read, the listing says nothing either. */
+		if (r == 0)
+			r = file_read(nft_path(part, ".list").s, &observed->left_listing[part]);
+		if (r == -ENOMEM)
+			return r;
 	}
 	if (file_read(NFT_BASE_PATH, &observed->left_base) == -ENOMEM)
 		return -ENOMEM;
