@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Carries out steps on addresses, routes and rules.
-// Each step is one request; when the kernel refuses one, those before it are undone in reverse.
+// Each step is one request; when the kernel refuses an addition, those before it are undone.
 
 #include "kernel/apply_net.h"
 
@@ -161,37 +161,60 @@ static int apply_step(struct nl_sock *sk, const struct step *step, struct netlin
 	return r;
 }
 
-int apply_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t last,
-	      const struct step **refused, struct fault *fault)
+/* Undoes the first n steps. */
+static void undo(struct nl_sock *sk, const struct plan *plan, size_t n)
 {
-	struct netlink_reason why = {};
-
-	for (size_t i = first; i < last; i++) {
-		const struct step *step = &plan->steps[i];
-		_cleanup_(freep) char *text = NULL;
-		int r = apply_step(sk, step, &why, fault);
-
-		if (r == 0)
-			continue;
-		undo_net(sk, plan, first, i);
-		*refused = step;
-		text = step_text(step);
-		return fault_set(fault, r, "the kernel refused `%s`: %s%s", text ? text : "a step",
-				 strerror(-r), why.text);
-	}
-	return 0;
-}
-
-void undo_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t last)
-{
-	for (size_t i = last; i > first; i--) {
+	for (size_t i = n; i > 0; i--) {
 		const struct step *done = &plan->steps[i - 1];
-		struct step back = { .kind = done->kind == STEP_DELETE ? STEP_ADD : STEP_DELETE,
-				     .object = done->object };
+		struct step back = { .kind = STEP_DELETE, .object = done->object };
 		struct fault ignored = {};
 
 		if (done->replaced)
 			back = (struct step){ .kind = STEP_REPLACE, .object = done->replaced };
 		apply_step(sk, &back, NULL, &ignored);
 	}
+}
+
+void undo_additions(struct nl_sock *sk, const struct plan *plan)
+{
+	undo(sk, plan, plan->n_additions);
+}
+
+static int set_refused(const struct step *step, int r, const struct netlink_reason *why,
+		       struct fault *fault)
+{
+	_cleanup_(freep) char *text = step_text(step);
+
+	return fault_set(fault, r, "the kernel refused `%s`: %s%s", text ? text : "a step",
+			 strerror(-r), why->text);
+}
+
+int apply_additions(struct nl_sock *sk, const struct plan *plan, const struct step **refused,
+		    struct fault *fault)
+{
+	struct netlink_reason why = {};
+
+	for (size_t i = 0; i < plan->n_additions; i++) {
+		int r = apply_step(sk, &plan->steps[i], &why, fault);
+
+		if (r == 0)
+			continue;
+		undo(sk, plan, i);
+		*refused = &plan->steps[i];
+		return set_refused(&plan->steps[i], r, &why, fault);
+	}
+	return 0;
+}
+
+int apply_deletions(struct nl_sock *sk, const struct plan *plan, struct fault *fault)
+{
+	struct netlink_reason why = {};
+
+	for (size_t i = plan->n_additions; i < plan->n_steps; i++) {
+		int r = apply_step(sk, &plan->steps[i], &why, fault);
+
+		if (r < 0)
+			return set_refused(&plan->steps[i], r, &why, fault);
+	}
+	return 0;
 }

@@ -8,12 +8,17 @@
 #include "plan/plan.h"
 
 /*
- * Carries out steps first to last-1, all of them or none: when the kernel refuses one, those
- * before it are undone in reverse, and its errno comes back with *refused pointing at the step.
- * It is no error when what is to be deleted has gone already.
+ * Carries out the additions, all of them or none: when the kernel refuses one, those before it are
+ * undone in reverse, and its errno comes back with *refused pointing at the step.
  */
-int apply_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t last,
-	      const struct step **refused, struct fault *fault);
+int apply_additions(struct nl_sock *sk, const struct plan *plan, const struct step **refused,
+		    struct fault *fault);
 
-/* Undoes the steps first to last-1, as far as the kernel lets us. */
-void undo_net(struct nl_sock *sk, const struct plan *plan, size_t first, size_t last);
+/*
+ * Carries out the deletions, up to the first one that the kernel refuses: their order is such that
+ * no flow finds less than it needs. It is no error when what is to be deleted has gone already.
+ */
+int apply_deletions(struct nl_sock *sk, const struct plan *plan, struct fault *fault);
+
+/* Undoes the additions, as far as the kernel lets us. */
+void undo_additions(struct nl_sock *sk, const struct plan *plan);

@@ -199,3 +199,11 @@ int nft_generation(struct nl_sock *nfnl, uint32_t *ret, struct fault *fault)
 	r = netlink_get(nfnl, msg, on_generation, ret);
 	return r < 0 ? fault_set(fault, r, "nftables: %s", strerror(-r)) : 0;
 }
+
+bool nft_may_differ(struct nl_sock *nfnl, uint32_t generation)
+{
+	struct fault ignored = {};
+	uint32_t now = 0;
+
+	return nft_generation(nfnl, &now, &ignored) < 0 || now != generation;
+}

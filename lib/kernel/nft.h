@@ -7,6 +7,7 @@
 
 #include "kernel/netlink.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -45,3 +46,6 @@ int nft_check_file(struct nft *nft, const char *path, struct fault *fault);
 
 /* The generation of the ruleset. 0 or a negative errno. */
 int nft_generation(struct nl_sock *nfnl, uint32_t *ret, struct fault *fault);
+
+/* True when the ruleset may be of another generation than this one. */
+bool nft_may_differ(struct nl_sock *nfnl, uint32_t generation);

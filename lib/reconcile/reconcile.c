@@ -30,6 +30,8 @@
 
 /* How often a run starts over when the kernel has changed meanwhile, or an answer was lost. */
 #define ATTEMPTS 10
+/* So many of them for what is left to do after the transaction. */
+#define ATTEMPTS_TO_FINISH 3
 
 /* What a run knows; each stage fills its part. */
 struct reconcile_run {
@@ -45,6 +47,7 @@ struct reconcile_run {
 	struct router_ids refused;    /* by the kernel, in this run */
 	struct router_ids sourceless; /* refused with a source of the router's own packets */
 	int attempts;		      /* that are left */
+	int attempts_to_finish;
 
 	/* seen */
 	struct object_set objects;
@@ -172,45 +175,18 @@ static bool leave_out(struct reconcile_run *run, const struct step *step, const 
 	return false;
 }
 
-/* True when the ruleset may be another one than was seen. */
-static bool may_have_committed(struct reconcile_run *run)
+/* There is no way back any more. *left: something is left to do, and another look finds it. */
+static int finish_change(struct reconcile_run *run, bool *left, struct fault *fault)
 {
-	struct fault ignored = {};
-	uint32_t now = 0;
-
-	return nft_generation(run->kernel->nfnl, &now, &ignored) < 0 || now != run->generation;
-}
-
-static int change(struct reconcile_run *run, struct fault *fault)
-{
-	const struct step *refused = NULL;
 	struct plan *plan = &run->plan;
-	int r, kept;
+	int r = 0, kept;
 
-	run->changed = true;
-	flows_forget(run->kernel->nfnl, &run->site, plan);
-	r = apply_net(run->kernel->sk, plan, 0, plan->n_additions, &refused, fault);
-	if (r == -EINVAL && leave_out(run, refused, fault))
-		return -EAGAIN;
-	if (r < 0)
-		return r;
-	r = apply_nft(&run->kernel->nft, plan, fault);
-	/* Without the kernel's answer, the rules may be there, and need the routes. */
-	if (r < 0 && may_have_committed(run))
-		return -EAGAIN;
-	if (r < 0) {
-		undo_net(run->kernel->sk, plan, 0, plan->n_additions);
-		return r;
-	}
-	run->committed = *plan->nft;
-	if (plan->loads_base)
-		protect_log_loaded(&run->rules);
-	r = plan_keep_addresses(plan, &run->added);
+	*left = true;
 	/*
 	 * Look before anything is recorded, so that the next run makes up for one that is killed
 	 * here; and before the rules go, so that no flow falls through to another WAN.
 	 */
-	if (r == 0 && plan_doubts_flows(plan, run->site.config))
+	if (plan_doubts_flows(plan, run->site.config))
 		r = flows_audit(run->kernel->nfnl, &run->site, fault);
 	if (r < 0)
 		return r;
@@ -219,14 +195,47 @@ static int change(struct reconcile_run *run, struct fault *fault)
 			run->generation, fault);
 	removed_rules_log(&run->rules);
 
-	r = apply_net(run->kernel->sk, plan, plan->n_additions, plan->n_steps, &refused, fault);
+	r = apply_deletions(run->kernel->sk, plan, fault);
 	run->in_force = r == 0;
 	/* Look again, for flows that began under the old rules meanwhile. */
 	if (r == 0 && plan_ends_marks(plan))
 		r = flows_audit(run->kernel->nfnl, &run->site, fault);
 	if (r == 0 && kept == 0 && plan_may_hit_others(plan, &run->desired.objects))
 		return -EAGAIN;
+	*left = r < 0;
 	return r < 0 ? r : kept;
+}
+
+static int change(struct reconcile_run *run, struct fault *fault)
+{
+	const struct step *refused = NULL;
+	struct plan *plan = &run->plan;
+	bool left;
+	int r;
+
+	run->changed = true;
+	r = plan_keep_addresses(plan, &run->added);
+	if (r < 0)
+		return r;
+	flows_forget(run->kernel->nfnl, &run->site, plan);
+	r = apply_additions(run->kernel->sk, plan, &refused, fault);
+	if (r == -EINVAL && leave_out(run, refused, fault))
+		return -EAGAIN;
+	if (r < 0)
+		return r;
+	r = apply_nft(&run->kernel->nft, plan, fault);
+	/* Without the kernel's answer, the rules may be there, and need the routes. */
+	if (r < 0 && nft_may_differ(run->kernel->nfnl, run->generation))
+		return -EAGAIN;
+	if (r < 0) {
+		undo_additions(run->kernel->sk, plan);
+		return r;
+	}
+	run->committed = *plan->nft;
+	if (plan->loads_base)
+		protect_log_loaded(&run->rules);
+	r = finish_change(run, &left, fault);
+	return r < 0 && left && run->attempts_to_finish-- > 0 ? -EAGAIN : r;
 }
 
 /* -EAGAIN: the kernel has changed meanwhile; -ENOBUFS: an answer was lost. Start over. */
@@ -337,6 +346,7 @@ static int converge(struct reconcile_run *run, struct fault *fault)
 {
 	int r = -EAGAIN;
 
+	run->attempts_to_finish = ATTEMPTS_TO_FINISH;
 	for (run->attempts = ATTEMPTS; (r == -EAGAIN || r == -ENOBUFS) && run->attempts > 0;
 	     run->attempts--)
 		r = attempt(run, fault);
