@@ -60,7 +60,7 @@ static void advise_root(int r, struct fault *fault)
 
 int cli_bad_input(int r, struct fault *fault)
 {
-	if (r == -ENOMEM)
+	if (fault_is_machines(r))
 		return r;
 	advise_root(r, fault);
 	return fault_set(fault, EXIT_USAGE, "%s", strerror(-r));

@@ -65,6 +65,6 @@ int cli_usage(const struct cli *cli, const char *what, const char *argument);
 
 /*
  * For a configuration or an argument that failed with r: EXIT_USAGE, and a fault with words; r when
- * that is -ENOMEM, which is not its fault.
+ * the machine lacks memory or descriptors, or can't read, which is not its fault.
  */
 int cli_bad_input(int r, struct fault *fault);

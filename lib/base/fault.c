@@ -33,6 +33,11 @@ int fault_fix(struct fault *fault, int r, const char *format, ...)
 	return r;
 }
 
+bool fault_is_machines(int r)
+{
+	return r == -ENOMEM || r == -EIO || r == -EMFILE || r == -ENFILE;
+}
+
 int fault_what_length(const struct fault *fault)
 {
 	return (int)(fault->fix ? fault->fix - 2 : strlen(fault->text));

@@ -7,6 +7,7 @@
 #include "base/util.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 struct fault {
 	char text[512]; /* one line: what is so or, after fault_fix(), "what is so: what to do" */
@@ -18,6 +19,9 @@ int fault_set(struct fault *fault, int r, const char *format, ...) _printf_(3, 4
 
 /* Adds what to do about it, once; r again. For a fault that has just been set. */
 int fault_fix(struct fault *fault, int r, const char *format, ...) _printf_(3, 4);
+
+/* True when the machine lacks something, or can't read: what was to be read may be right. */
+bool fault_is_machines(int r);
 
 /* The two parts: how many bytes of the text say what is so, and what to do; "": it does not say. */
 int fault_what_length(const struct fault *fault);

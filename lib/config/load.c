@@ -273,7 +273,9 @@ int config_load(const char *path, struct config *ret, struct fault *fault)
 	source.config.path = strdup(path);
 	if (!source.config.path)
 		return config_no_memory(&source);
-	if (stat(path, &st) == 0 && config_add_version(&source.config, path, &st) < 0)
+	if (stat(path, &st) < 0)
+		return fault_set(fault, -errno, "%s: %s", path, strerror(errno));
+	if (config_add_version(&source.config, path, &st) < 0)
 		return config_no_memory(&source);
 
 	r = ini_read(path, INI_STRICT, &events, &source, &source.n_lines, fault);

@@ -123,7 +123,7 @@ int config_file_load(struct config_file *file, bool asked, struct config **ret, 
 	if (!config)
 		return -ENOMEM;
 	r = config_load(file->path, config, fault);
-	if (r != -ENOMEM) { /* which says nothing of the file */
+	if (!fault_is_machines(r)) { /* which says nothing of the file */
 		/* Of a refused one, only a mark says which one it is. */
 		version = strdup(r == 0 ? config->version : asked ? "" : mark);
 		if (!version) {

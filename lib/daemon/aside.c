@@ -53,10 +53,15 @@ static int read_drains(struct daemon *d, uint64_t now)
 {
 	_cleanup_(drains_done) struct drains drains = {};
 	struct fault fault = {};
-	int r = drains_read(DRAINS_PATH, &drains);
+	int r = drains_read(DRAINS_PATH, &drains, &fault);
 
-	if (r < 0)
+	if (r == -ENOMEM)
 		return r;
+	/* Those that were stay drained. */
+	if (r < 0) {
+		log_event(LOG_WARNING, EVENT_REPORT_UNREADABLE, NULL, "%s", fault.text);
+		return 0;
+	}
 	/* What can't be written is over all the same. */
 	if (drains_clean(&drains, d->config, now) && drains_write(&drains, DRAINS_PATH, &fault) < 0)
 		log_event(LOG_WARNING, EVENT_REPORT_UNWRITTEN, NULL, "%s", fault.text);

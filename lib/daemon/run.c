@@ -18,6 +18,8 @@
 #define ROUTER6_LAST_US 10000000
 /* How long somebody may hold the lock before we warn. */
 #define PATIENCE_US 2000000
+/* A configuration that could not be read, for lack of something. */
+#define READ_AGAIN_US 1000000
 /* A ruleset that is mended by hand is noticed within 2 s. */
 #define UNPROTECTED_US 1000000
 /* libnftables keeps megabytes. It ends after so long without a run: a storm is over by then. */
@@ -80,7 +82,7 @@ int daemon_load(struct daemon *d, bool asked, struct fault *fault)
 	r = adopt(d, config, fault);
 	if (r < 0)
 		config_free(config);
-	if (r == -ENOMEM)
+	if (fault_is_machines(r))
 		config_file_done(&d->file); /* it is not in force: read it again */
 	return r < 0 ? r : 1;
 }
@@ -96,6 +98,14 @@ static int load_again(struct daemon *d)
 
 	if (r == -ENOMEM)
 		return r;
+	/* The old one has to be kept in force meanwhile. */
+	if (fault_is_machines(r)) {
+		log_event(LOG_ERR, EVENT_CONFIG_REFUSED, NULL, "%s; read again in a second",
+			  fault.text[0] ? fault.text : strerror(-r));
+		d->reload = true;
+		schedule_request_in(d->schedule, READ_AGAIN_US);
+		return 0;
+	}
 	if (r > 0)
 		d->causes |= 1U << CAUSE_CONFIG;
 	if (r > 0)

@@ -35,7 +35,7 @@ static int keep(const struct drain_order *order, bool *known, struct fault *faul
 	_cleanup_(drains_done) struct drains drains = {};
 	uint64_t now = clock_us(CLOCK_REALTIME) / 1000000;
 	struct drain drain = { .since = now, .until = order->for_s ? now + order->for_s : 0 };
-	int r = drains_read(DRAINS_PATH, &drains);
+	int r = drains_read(DRAINS_PATH, &drains, fault);
 
 	if (r < 0)
 		return r;

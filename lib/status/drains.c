@@ -33,7 +33,7 @@ static bool parse_line(char *line, struct drain *ret)
 	return true;
 }
 
-int drains_read(const char *path, struct drains *ret)
+int drains_read(const char *path, struct drains *ret, struct fault *fault)
 {
 	_cleanup_(drains_done) struct drains drains = {};
 	_cleanup_(freep) char *text = NULL;
@@ -41,8 +41,8 @@ int drains_read(const char *path, struct drains *ret)
 	char *rest = text, *line;
 	struct drain drain;
 
-	if (r == -ENOMEM)
-		return r;
+	if (fault_is_machines(r))
+		return fault_set(fault, r, "%s: %s", path, strerror(-r));
 	while (r == 0 && (line = strsep(&rest, "\n")))
 		if (parse_line(line, &drain) && drains_set(&drains, &drain) < 0)
 			return -ENOMEM;

@@ -28,8 +28,11 @@ static inline void drains_done(struct drains *drains)
 	*drains = (struct drains){};
 }
 
-/* Lines that can't be understood, and a file that can't be read, say nothing. 0 or -ENOMEM. */
-int drains_read(const char *path, struct drains *ret);
+/*
+ * Lines that can't be understood, and what is no file, say nothing. 0, or a negative errno with a
+ * fault when it can't be read now: it may name WANs.
+ */
+int drains_read(const char *path, struct drains *ret, struct fault *fault);
 /* 0, or a negative errno with a fault. */
 int drains_write(const struct drains *drains, const char *path, struct fault *fault);
 

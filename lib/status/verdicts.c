@@ -67,11 +67,17 @@ int report_verdicts(const struct report *report, const struct config *config, st
 	_cleanup_(verdicts_done) struct verdicts verdicts = {};
 	_cleanup_(drains_done) struct drains drains = {};
 	uint64_t now_us = clock_us(CLOCK_REALTIME);
+	struct fault fault = {};
 	int r;
 
-	if (verdicts_new(config->n_wans, &verdicts) < 0 || drains_read(DRAINS_PATH, &drains) < 0)
+	if (verdicts_new(config->n_wans, &verdicts) < 0)
 		return -ENOMEM;
-
+	r = drains_read(DRAINS_PATH, &drains, &fault);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		log_event(LOG_WARNING, EVENT_REPORT_UNREADABLE, NULL,
+			  "%s; no WAN counts as drained", fault.text);
 	r = take_report(report, config, now_us, &verdicts);
 	if (r < 0)
 		return r;

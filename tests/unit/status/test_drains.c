@@ -41,7 +41,7 @@ static void drain(const char *wan, uint64_t since, uint64_t until)
 static void read_back(void)
 {
 	drains_done(&drains);
-	ck_assert_int_eq(drains_read(path, &drains), 0);
+	ck_assert_int_eq(drains_read(path, &drains, &(struct fault){}), 0);
 }
 
 static void expect(size_t wan, bool drained, uint64_t until)
