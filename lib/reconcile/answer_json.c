@@ -4,6 +4,7 @@
 
 #include "reconcile/answer.h"
 
+#include "base/json_memory.h"
 #include "base/protocol.h"
 
 #include <errno.h>
@@ -124,9 +125,11 @@ static void set_first(const struct answer *answer, json_t *json)
 int answer_print_json(const struct answer *answer, FILE *f)
 {
 	const struct explanation *now = &answer->now;
-	json_t *json = json_object();
+	json_t *json;
 	int r;
 
+	json_memory_watch();
+	json = json_object();
 	set_first(answer, json);
 	json_object_set_new(json, "kind", json_string(explain_kind_name(now->kind)));
 	json_object_set_new(json, "exists", json_boolean(answer->one));
@@ -141,7 +144,8 @@ int answer_print_json(const struct answer *answer, FILE *f)
 		json_object_set_new(json, "flaw", json_string(answer->flaw));
 	if (answer->stopped)
 		json_object_set_new(json, "stopped", json_string(answer->stopped));
-	r = json_dumpf(json, f, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+	r = json_memory_lacked() ? -1
+				 : json_dumpf(json, f, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
 	if (r == 0)
 		fputc('\n', f);
 	json_decref(json);

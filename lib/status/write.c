@@ -5,6 +5,7 @@
 #include "status/report.h"
 
 #include "base/fileio.h"
+#include "base/json_memory.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -223,9 +224,11 @@ static json_t *report_json(const struct report *report)
 
 int report_print_json(const struct report *report, FILE *f)
 {
-	_cleanup_(json_decrefp) json_t *root = report_json(report);
+	_cleanup_(json_decrefp) json_t *root = NULL;
 
-	if (!root)
+	json_memory_watch();
+	root = report_json(report);
+	if (!root || json_memory_lacked())
 		return -ENOMEM;
 	return json_dumpf(root, f, DUMP_FLAGS) < 0 || fputc('\n', f) < 0 ? -EIO : 0;
 }
