@@ -54,13 +54,15 @@ static int read_file(const char *path, const char *id, struct string_list *lines
 		log_event(LOG_WARNING, EVENT_TRACE, NULL, "%s is left out: %m", path);
 		return 0;
 	}
-	while (getline(&line, &room, f) >= 0) {
+	for (errno = 0; getline(&line, &room, f) >= 0; errno = 0) {
 		/* Search first: most lines are other traces', and reading JSON is slow. */
 		char *text = strstr(line, id) ? trace_line(line, id) : NULL;
 
-		if (text && string_list_take(lines, text) < 0)
+		if (text ? string_list_take(lines, text) < 0 : errno == ENOMEM)
 			return -ENOMEM;
 	}
+	if (errno == ENOMEM)
+		return -ENOMEM;
 	return ferror(f) ? fault_set(fault, -EIO, "%s: %m", path) : 0;
 }
 
