@@ -16,7 +16,7 @@ from lab import Lab, made_by
 PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace", "wpa-action",
             "bringup-att-vlan"]
 # Workers take files in order: none is left alone with a long one at the end.
-LONGEST = ["test_port", "test_converge", "test_robust", "test_doctor_host", "test_npt", "test_routes", "test_doctor",
+LONGEST = ["test_faults", "test_port", "test_converge", "test_robust", "test_doctor_host", "test_npt", "test_routes", "test_doctor",
            "test_manuals", "test_health_notify", "test_health_daemon", "test_health_events", "test_health_flows"]
 
 
@@ -32,6 +32,15 @@ def pytest_sessionstart(session):
     if missing:
         pytest.exit(f"tests/lab: no {', '.join(missing)} in {destdir}/usr/local/bin: "
                     "run `DESTDIR=$PWD/build/destdir meson install -C build`, or set MWAN_DESTDIR", returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The figures of test_faults.py."""
+    figures = [value for reports in terminalreporter.stats.values() for report in reports if getattr(report, "when", "") == "call"
+               for name, value in report.user_properties if name == "faults"]
+    if figures:
+        injected, failures = (sum(column) for column in zip(*figures))
+        terminalreporter.write_line(f"{injected} faults injected, {failures} failures")
 
 
 def pytest_collection_modifyitems(items):

@@ -176,10 +176,14 @@ class Daemon:
                 code = self.stop()
             except subprocess.TimeoutExpired:
                 code = self.kill()
+        self.release()
+        assert code == 0, f"exit {code}\n{self.log()}"
+
+    def release(self):
+        """What is left of one that has ended."""
         self._listener.join(PATIENCE)
         for file in (self.process.stdout, self.process.stderr, self._notify):
             file.close()
-        assert code == 0, f"exit {code}\n{self.log()}"
 
     # What it uses
 

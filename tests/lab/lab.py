@@ -193,6 +193,11 @@ class Lab:
         self._daemons.append(Daemon(self.router, *args, **kwargs))
         return self._daemons[-1].wait_ready() if ready else self._daemons[-1]
 
+    def forget_daemon(self, daemon):
+        """One that has ended, in whatever way: its exit status was somebody's business."""
+        self._daemons.remove(daemon)
+        daemon.release()
+
     def end_daemons(self):
         """Ends every health-check that was started here."""
         while self._daemons:

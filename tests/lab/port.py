@@ -5,6 +5,7 @@ wpa_supplicant behind its control socket, for what the real one can't be made
 to say. A systemctl that notes what it is told stands beside it.
 """
 
+import contextlib
 import socket
 import threading
 
@@ -77,7 +78,8 @@ class Supplicant:
                     self._sock.sendto(f"<3>{event}".encode(), self.listener)
             answer = self.answer if self.answer is not None else self._status() if command == b"STATUS" else b"OK\n"
             if answer:
-                self._sock.sendto(answer, sender)
+                with contextlib.suppress(OSError):  # who asked may have ended
+                    self._sock.sendto(answer, sender)
 
     def taken(self):
         """The commands since the last time."""

@@ -28,6 +28,7 @@ FIRST_START = "sudo systemctl "
 RUN_SOME = ["sudo tests/run lab -k inbound", "sudo tests/run unit plan/select"]
 BENCH = {"sudo tests/bench/programs": ["--small"], "sudo tests/bench/health": ["--only", "carrier"],
          "sudo tests/bench/dataplane": ["--mode", "new"]}
+FAULTS = "sudo tests/faults change --kinds syscall,memory"
 STAGES = [c for c in CONTRIBUTING if "tests/run " in c]
 # tests/run does the first itself, and writes no golden file. The last three take long; tests/run has a stage for the rest of them.
 NOT_HERE = ["sudo tests/trixie /tmp/results tests/run build unit", "git diff tests/golden",
@@ -45,7 +46,7 @@ def test_every_command_of_the_readme_is_run_by_some_test():
 
 
 def test_every_command_of_contributing_is_run_by_some_test():
-    assert set(CONTRIBUTING) == {*BUILD, DEMO[1], PACKAGE[0], *BENCH, *STAGES, *NOT_HERE} and set(RUN_SOME) <= set(STAGES)
+    assert set(CONTRIBUTING) == {*BUILD, DEMO[1], PACKAGE[0], *BENCH, FAULTS, *STAGES, *NOT_HERE} and set(RUN_SOME) <= set(STAGES)
 
 
 def test_the_stages_of_contributing_are_there():
@@ -115,6 +116,13 @@ def test_the_benches_measure(command):
     done = subprocess.run([f"{REPO}/{plain(command)}", "--rounds", "1", *BENCH[command]], text=True, capture_output=True, check=True,
                           env={**os.environ, "MWAN_BUILD": BUILT})
     assert re.search("mwan|median", done.stdout)
+
+
+def test_faults_are_injected():
+    """Some of them: of 20,000 calls."""
+    done = subprocess.run([f"{REPO}/{plain(FAULTS)}", "--step", "1000"], text=True, capture_output=True, check=True,
+                          env={**os.environ, "MWAN_BUILD": BUILT})
+    assert re.search(r"^[1-9]\d+ faults injected, 0 failures$", done.stdout, re.M)
 
 
 @pytest.mark.parametrize("command", RUN_SOME)
