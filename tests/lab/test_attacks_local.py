@@ -168,7 +168,7 @@ def test_a_closed_stream_is_not_taken_for_a_file(site, closed):
     assert lab.router.snapshot() == wanted
 
 
-@pytest.mark.parametrize("name", ["''", "'a b'", "../../etc/passwd", "$'\\n'", "x" * 4000])
+@pytest.mark.parametrize("name", ["''", "'a b'", "../../etc/passwd", "$'\\n'", "x" * 4000], ids=["none", "words", "path", "line", "long"])
 def test_a_program_goes_by_its_own_name(site, name):
     run = site.router.run("bash", "-c", f"exec -a {name} update-routes --check")
     assert (run.out, run.err) == ("", "")
