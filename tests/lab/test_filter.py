@@ -96,25 +96,42 @@ def test_the_routers_own_traffic_is_answered(lab, family):
         assert flow.echo("x") == "x"
 
 
-@FAMILIES
-def test_dhcp_answers_reach_the_client_on_a_wan(lab, family):
-    """From the provider to the ports of DHCP and DHCPv6, and to no others."""
-    ports = {4: (67, 68), 6: (547, 546)}[family]
-    target = {4: "136.25.91.242", 6: "fe80::ff:fe00:102"}[family]
-    source = {4: "136.25.91.241", 6: "fe80::1"}[family]
-    for port, wanted in ((ports[1], True), (ports[1] + 1000, False)):
-        if family == 4:
-            target = "255.255.255.255"
-        with lab.router.socket(AF[family], socket.SOCK_DGRAM) as server, \
-                lab.isp("webpass").socket(AF[family], socket.SOCK_DGRAM) as client:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"enwebpass0")
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"mwan")
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            server.bind(("", port))
+def test_dhcpv6_answers_reach_the_client_on_a_wan(lab):
+    """From the provider to the port of DHCPv6, and to no others."""
+    for port, wanted in ((1546, False), (546, True)):
+        with lab.router.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client, \
+                lab.isp("webpass").socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
+            client.bind(("", port))
             with lab.isp("webpass").entered():
-                client.bind((source, ports[0], 0, socket.if_nametoindex("mwan")) if family == 6 else (source, ports[0]))
-                client.sendto(b"offer", (target, port))
-            assert readable(server, 1 if wanted else 0.2) == wanted
+                server.bind(("fe80::1", 547, 0, socket.if_nametoindex("mwan")))
+                server.sendto(b"advertise", ("fe80::ff:fe00:102", port))
+            assert readable(client, PATIENCE if wanted else 0.2) == wanted
+
+
+def test_a_lease_is_renewed_and_nobody_else_reaches_the_client_of_dhcp(lab):
+    """What asks for a lease listens past the filter: test_prefix of the appliance. Over which it is renewed is a socket."""
+    isp = lab.isp("webpass")
+    isp.ip("addr add 10.9.9.9/32 dev lo\n")
+    with lab.router.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"enwebpass0")
+        client.bind(("", 68))
+        for source, target in (("136.25.91.241", "136.25.91.242"), ("136.25.91.241", "255.255.255.255"),
+                               ("10.9.9.9", "136.25.91.242"), (STRANGER4, "136.25.91.242")):
+            space = lab.internet if source == STRANGER4 else isp
+            with space.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+                server.bind((source, 67))
+                if target == "255.255.255.255":
+                    server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"mwan")
+                    server.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                server.sendto(f"forged by {source}".encode(), (target, 68))
+        assert ping(lab.internet, "136.25.91.242", STRANGER4)  # behind all of them
+        for server4 in ("136.25.91.241", "10.9.9.9"):
+            with isp.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+                server.bind((server4, 67))
+                client.sendto(b"renew", (server4, 67))
+                _, peer = server.recvfrom(100)
+                server.sendto(f"ack of {server4}".encode(), peer)
+                assert readable(client, PATIENCE) and client.recv(100) == f"ack of {server4}".encode()
 
 
 # What is forwarded
