@@ -299,6 +299,32 @@ def test_withdrawn_at_a_renewal(site, report):
 
 # Left alone
 
+def leased_at(lab):
+    """When each WAN's IPv4 lease was given or prolonged."""
+    found = {}
+    for one in lab.wans:
+        told = lab.router.run("networkctl", "status", "--json=short", "--lines=0", one.interface)
+        found[one.name] = json.loads(told.out)["DHCPv4Client"]["Lease"]["LeaseTimestampUSec"]
+    return found
+
+
+def test_leases_are_renewed_and_rebound_past_the_filter(site):
+    """The filter accepts no DHCP from outside: what is renewed was asked for, and the rest comes past it."""
+    def later(than):
+        return lambda: all(at > than[name] for name, at in leased_at(site).items())
+
+    before = leased_at(site)
+    wait_until(later(before), "renewed")
+    before = leased_at(site)
+    site.router.nft("table inet deaf { chain output { type filter hook output priority filter; udp sport 68 counter drop; }; }")
+    for _ in range(2):  # the first one may have been under way
+        before = leased_at(site)
+        wait_until(later(before), "rebound")
+    counted = site.router.command(["nft", "list", "table", "inet", "deaf"])
+    site.router.nft("delete table inet deaf")
+    assert "packets 0" not in counted, "nothing was to be renewed"
+
+
 def test_renewals_leave_everything_as_it_is(site, report):
     """networkd replaces addresses at each of them, and removes the other WAN's unreachable route."""
     for isp in site.isps:
@@ -380,7 +406,7 @@ def lease4(lab, name, address):
     wanted = set(one.public4) - {new} if one.nat4 == "map" else set()
 
     def followed():
-        sources = {rule.get("src") for rule in lab.router.own_rules(4)}
+        sources = {rule.get("src") for rule in lab.router.own_rules(4) if "srclen" not in rule}  # of the others: blocks
         own = {found.split("/")[0] for interface, found, _ in lab.router.own_addresses()
                if interface == one.interface and "." in found}
         return new in sources and old not in sources and own == wanted
