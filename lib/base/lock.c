@@ -46,7 +46,11 @@ static int open_file(const char *path)
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0 || errno != EROFS)
+		return fd < 0 ? -errno : fd;
+	/* What can't be written to can be locked, if it is there. */
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -EROFS : fd;
 }
 
 int file_lock(const char *path, bool wait, struct fault *fault)
