@@ -131,6 +131,10 @@ class Networkd:
             path.write_text(text)
             self.announce(json.loads(text)["Name"])
 
+    def forget(self, interface):
+        """The link is about to go: there is no answer for it any more."""
+        self.router.path(f"{ANSWERS}/{self.index(interface)}.json").unlink(missing_ok=True)
+
     def raw(self, interface, text):
         """Sets a link's answer to any text."""
         self.router.write(f"{ANSWERS}/{self.index(interface)}.json", text)

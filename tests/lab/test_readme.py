@@ -30,6 +30,8 @@ BENCH = {"sudo tests/bench/programs": ["--small"], "sudo tests/bench/health": ["
          "sudo tests/bench/dataplane": ["--mode", "new"]}
 FAULTS = "sudo tests/faults change --kinds syscall,memory"
 STAGES = [c for c in CONTRIBUTING if "tests/run " in c]
+# The stage `chaos` does the same in short, and tests/disorder/test_command.py plays a file.
+CHAOS = [c for c in CONTRIBUTING if "tests/chaos " in c]
 # tests/run does the first itself, and writes no golden file. The last three take long; tests/run has a stage for the rest of them.
 NOT_HERE = ["sudo tests/trixie /tmp/results tests/run build unit", "git diff tests/golden",
             "sudo tests/fuzz/soak 10 config report", "sudo tests/fuzz/coverage",
@@ -46,7 +48,7 @@ def test_every_command_of_the_readme_is_run_by_some_test():
 
 
 def test_every_command_of_contributing_is_run_by_some_test():
-    assert set(CONTRIBUTING) == {*BUILD, DEMO[1], PACKAGE[0], *BENCH, FAULTS, *STAGES, *NOT_HERE} and set(RUN_SOME) <= set(STAGES)
+    assert set(CONTRIBUTING) == {*BUILD, DEMO[1], PACKAGE[0], *BENCH, FAULTS, *STAGES, *CHAOS, *NOT_HERE} and set(RUN_SOME) <= set(STAGES)
 
 
 def test_the_stages_of_contributing_are_there():
