@@ -309,5 +309,6 @@ enum pace_result daemon_on_run(void *arg)
 		schedule_request_in(d->schedule, UNPROTECTED_US);
 	daemon_notify_status(d);
 	daemon_notify_ready(d);
+	daemon_feed_watchdog(d);
 	return r < 0 ? PACE_FAILED : PACE_DONE;
 }

@@ -202,3 +202,5 @@ enum pace_result daemon_on_run(void *daemon);
 
 /* From now on, systemd's watchdog is fed, if it wants to be. 0 or a negative errno. */
 int daemon_start_watchdog(struct daemon *d);
+/* Feeds it, if all is well. */
+void daemon_feed_watchdog(const struct daemon *d);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // When systemd's watchdog is fed: as long as the daemon does its work, not as long as it lives.
-// A timer looks. What a new daemon would meet as well is no reason to start one.
+// A timer looks, and each run: where runs are slow and many, the timer may have no turn in time.
+// What a new daemon would meet as well is no reason to start one.
 
 #include "daemon/state.h"
 
@@ -36,13 +37,18 @@ static const char *trouble(const struct daemon *d)
 	return cycles_stand_still(d->cycles) ? "the probes stand still" : NULL;
 }
 
+void daemon_feed_watchdog(const struct daemon *d)
+{
+	if (d->watchdog && !trouble(d))
+		sd_notify(0, "WATCHDOG=1");
+}
+
 static int on_time(sd_event_source *source, uint64_t when, void *arg)
 {
 	struct daemon *d = arg;
 	const char *why = trouble(d);
 
-	if (!why)
-		sd_notify(0, "WATCHDOG=1");
+	daemon_feed_watchdog(d);
 	if (why && !d->hungry_us)
 		log_event(LOG_ERR, EVENT_WATCHDOG_HUNGRY, NULL,
 			  "%s: unless that changes, systemd starts the daemon anew", why);

@@ -132,6 +132,15 @@ def test_watchdog_is_not_fed_while_no_run_succeeds_for_a_reason_of_ours(orders):
     wait_fed(daemon, 2)
 
 
+def test_watchdog_is_fed_by_each_run(lab):
+    """Where runs are slow and follow one another, its timer has no turn in time."""
+    daemon = lab.daemon(watchdog=3600)
+    daemon.wait_states()
+    fed = len(daemon.notified("WATCHDOG"))
+    lab.router.ip("rule del pref 101\n", 4)
+    daemon.wait(lambda: len(daemon.notified("WATCHDOG")) > fed, "WATCHDOG=1")
+
+
 def test_watchdog_is_fed_when_a_new_daemon_could_do_no_more(orders):
     """It would be a restart loop: somebody keeps the lock, and mwan.conf is broken."""
     lab, made = orders
