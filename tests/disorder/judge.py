@@ -149,7 +149,8 @@ class Judge:
         if not state.daemon and "config" not in state.impaired:
             site.router.run("update-npt")
         if state.daemon:
-            self.until(lambda: self.is_known(state), "I4", lambda: self.known_text(state))
+            resort = any(state.verdicts[pair] == "down" for pair in self.expected(state))
+            self.until(lambda: self.is_known(state), "I8" if resort else "I4", lambda: self.known_text(state))
         if "config" not in state.impaired:
             self.until(lambda: site.router.run(*CHECK, check=False).code == 0, "I7",
                        lambda: repr(site.router.run(*CHECK, check=False)))
