@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // When systemd's watchdog is fed: as long as the daemon does its work, not as long as it lives.
-// A timer looks, and each run: where runs are slow and many, the timer may have no turn in time.
-// What a new daemon would meet as well is no reason to start one.
+// A timer looks, and each run. What a new daemon would meet as well is no reason to start one.
 
 #include "daemon/state.h"
 
@@ -37,6 +36,7 @@ static const char *trouble(const struct daemon *d)
 	return cycles_stand_still(d->cycles) ? "the probes stand still" : NULL;
 }
 
+/* Where runs are slow and many, the timer may have no turn in time: they feed it as well. */
 void daemon_feed_watchdog(const struct daemon *d)
 {
 	if (d->watchdog && !trouble(d))
