@@ -2,10 +2,12 @@
 """tests/chaos: random events against the lab, under load, and what always holds, asked after each."""
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,6 +16,7 @@ import events
 from play import play, shortest  # finds the lab's modules
 from lab import REPO, default_destdir
 
+PR_SET_PDEATHSIG = 1
 PIECE = 60  # events that one lab lives through
 SHRINK = 300  # seconds that a sequence is shortened for
 
@@ -39,9 +42,22 @@ def say(text):
     print(text, flush=True)
 
 
-def _piece(seed, count, verbose):
+def _end_with(parent):
+    """A process that plays ends when tests/chaos does, however that is."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _piece(parent, seed, count, verbose):
     sequence = events.sequence(seed, count)
-    return seed, sequence, _quiet(play(sequence, heard=(lambda event: say(f"    {events.to_text(event)}")) if verbose else None))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # takes the lab down
+    try:
+        outcome = play(sequence, heard=(lambda event: say(f"    {events.to_text(event)}")) if verbose else None)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _end_with(parent)
+    return seed, sequence, _quiet(outcome)
 
 
 def _quiet(outcome):
@@ -92,11 +108,11 @@ def soak(options):
     begin, totals, failed = time.monotonic(), {"events": 0, "packets": 0, "checks": 0}, []
     say(f"seed {seed}: {options.events} events in {len(counts)} labs, {options.jobs} at once")
     pieces = iter([(f"{seed}/{number}", count) for number, count in enumerate(counts)])
-    with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), _end_with, (os.getpid(),)) as pool:
         def more():
             late = options.minutes and time.monotonic() - begin > options.minutes * 60
             piece = None if late else next(pieces, None)
-            return {pool.submit(_piece, *piece, options.verbose)} if piece else set()
+            return {pool.submit(_piece, os.getpid(), *piece, options.verbose)} if piece else set()
 
         running = set().union(*(more() for _ in range(options.jobs)))
         while running:

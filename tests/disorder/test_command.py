@@ -6,6 +6,7 @@ import os
 import subprocess
 
 from lab import REPO
+from traffic import wait_until
 
 
 def chaos(*arguments, results):
@@ -16,6 +17,20 @@ def chaos(*arguments, results):
 def test_a_few_events_hold(tmp_path):
     done = chaos("--seed", "short", "--events", "4", "--jobs", "2", results=tmp_path)
     assert done.returncode == 0 and "seed short: 4 events in 1 labs" in done.stdout and "failures 0" in done.stdout, done
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(one) for one in file.read().split()]
+
+
+def test_who_is_killed_leaves_nothing_behind(tmp_path):
+    with subprocess.Popen([f"{REPO}/tests/chaos", "--events", "240", "--jobs", "2"], stdout=subprocess.DEVNULL,
+                          env={**os.environ, "MWAN_RESULTS": str(tmp_path)}) as process:
+        # Two that play, with their labs' processes, and one of Python's own.
+        playing = wait_until(lambda: [one for one in children(process.pid) if children(one)], "it plays")
+        process.kill()
+    wait_until(lambda: not any(os.path.exists(f"/proc/{one}") for one in playing), "nobody is left")
 
 
 def test_a_failure_leaves_the_shortest_sequence_which_fails_again(tmp_path):
