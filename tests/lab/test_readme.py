@@ -122,7 +122,7 @@ def test_the_benches_measure(command):
 
 def test_faults_are_injected():
     """Some of them: of 20,000 calls."""
-    done = subprocess.run([f"{REPO}/{plain(FAULTS)}", "--step", "1000"], text=True, capture_output=True, check=True,
+    done = subprocess.run([f"{REPO}/tests/faults", *plain(FAULTS).split()[1:], "--step", "1000"], text=True, capture_output=True, check=True,
                           env={**os.environ, "MWAN_BUILD": BUILT})
     assert re.search(r"^[1-9]\d+ faults injected, 0 failures$", done.stdout, re.M)
 
