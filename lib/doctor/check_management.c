@@ -40,7 +40,8 @@ void doctor_management(struct diagnosis *diagnosis, bool loaded)
 	if (file_read(BASE_RULESET_PATH, &text) < 0)
 		return;
 	management_read_file(&management, text);
-	management_find(&management);
+	if (management_find(&management) < 0)
+		return; /* another time */
 	find_session(session);
 	if (!management.index)
 		diagnosis_wrong(diagnosis, "management-missing",

@@ -251,20 +251,30 @@ static int on_index(struct nlmsghdr *message, void *arg)
 	return 0;
 }
 
-unsigned netlink_link_index(const char *name)
+int netlink_find_link(const char *name, unsigned *ret)
 {
 	const struct ifinfomsg header = {};
 	_cleanup_(nl_sock_freep) struct nl_sock *sk = NULL;
 	_cleanup_(nl_msg_freep) struct nl_msg *msg =
 		netlink_message(RTM_GETLINK, 0, &header, sizeof(header));
 	struct fault fault = {};
-	unsigned index = 0;
+	int r;
 
+	*ret = 0;
 	/* The kernel compares it with all names. */
-	if (msg && nla_put_string(msg, IFLA_ALT_IFNAME, name) == 0 &&
-	    netlink_open(NETLINK_ROUTE, &sk, &fault) == 0)
-		(void)netlink_get(sk, msg, on_index, &index);
-	return index;
+	if (!msg || nla_put_string(msg, IFLA_ALT_IFNAME, name) < 0)
+		return -ENOMEM;
+	r = netlink_open(NETLINK_ROUTE, &sk, &fault);
+	if (r == 0)
+		r = netlink_get(sk, msg, on_index, ret);
+	return r == -ENODEV || r == -ERANGE ? 0 : r;
+}
+
+unsigned netlink_link_index(const char *name)
+{
+	unsigned index;
+
+	return netlink_find_link(name, &index) < 0 ? 0 : index;
 }
 
 /* `last`: the last that anybody here reads, or a later one. */

@@ -85,10 +85,12 @@ struct netlink_names {
 struct netlink_names netlink_link_names(struct nlmsghdr *message);
 
 /*
- * The index of the link with that name, its own or an alternative one; 0: there is none. For a link
- * that is missing, if_nametoindex() has the kernel wait for modprobe, which looks for a driver
- * called so.
+ * *ret: the index of the link with that name, its own or an alternative one; 0: there is none. For
+ * a link that is missing, if_nametoindex() has the kernel wait for modprobe, which looks for a
+ * driver called so. 0 or a negative errno.
  */
+int netlink_find_link(const char *name, unsigned *ret);
+/* The same for those to whom a link that can't be asked for is not there. */
 unsigned netlink_link_index(const char *name);
 
 /* The values of net.ipv4.conf, from IPV4_DEVCONF_… - 1, in a link's message; NULL: there are none.

@@ -13,45 +13,51 @@
 #include <net/if.h>
 #include <string.h>
 
-/* Index of an interface whose name is the pattern's; 0: none. */
-static unsigned find(const char *pattern)
+/* *ret: index of an interface whose name is the pattern's; 0: none. */
+static int find(const char *pattern, unsigned *ret)
 {
 	struct if_nameindex *all;
-	unsigned index = 0;
 
 	/* The cheap question, which is the usual one. */
 	if (!strpbrk(pattern, "*?["))
-		return netlink_link_index(pattern);
+		return netlink_find_link(pattern, ret);
 	all = if_nameindex();
-	for (size_t i = 0; all && all[i].if_index && !index; i++)
+	if (!all)
+		return -errno;
+	for (size_t i = 0; all[i].if_index && !*ret; i++)
 		if (fnmatch(pattern, all[i].if_name, 0) == 0)
-			index = all[i].if_index;
+			*ret = all[i].if_index;
 	if_freenameindex(all);
-	return index;
+	return 0;
 }
 
-void management_find(struct management *management)
+int management_find(struct management *management)
 {
 	char names[sizeof(management->names)], *rest = names;
+	int r = 0;
 
 	memcpy(names, management->names, sizeof(names));
 	management->index = 0;
-	for (char *name; !management->index && (name = strsep(&rest, ", "));)
-		management->index = *name ? find(name) : 0;
+	for (char *name; r == 0 && !management->index && (name = strsep(&rest, ", "));)
+		if (*name)
+			r = find(name, &management->index);
+	return r;
 }
 
-int observe_management(const struct nft_observed *observed, struct management *ret)
+int observe_management(const struct nft_observed *observed, struct management *ret,
+		       struct fault *fault)
 {
 	const char *listing = observed->base ? observed->base : observed->left_base;
+	bool listed = !observed->lost.s[0] && listing;
 	_cleanup_(freep) char *text = NULL;
+	int r = listed ? 0 : file_read(BASE_RULESET_PATH, &text);
 
 	*ret = (struct management){};
-	if (!observed->lost.s[0] && listing)
+	if (listed)
 		management_read_listing(ret, listing);
-	else if (file_read(BASE_RULESET_PATH, &text) == -ENOMEM)
-		return -ENOMEM;
 	else if (text)
 		management_read_file(ret, text);
-	management_find(ret);
-	return 0;
+	r = fault_is_machines(r) ? r : management_find(ret);
+	/* SSH would be let in by more interfaces. */
+	return r < 0 ? fault_set(fault, r, "the interfaces of MANAGEMENT: %s", strerror(-r)) : 0;
 }

@@ -4,11 +4,14 @@
  */
 #pragma once
 
+#include "base/fault.h"
 #include "model/management.h"
 #include "model/ruleset.h"
 
-/* Sets the index of one that is there. */
-void management_find(struct management *management);
+/* Sets the index of one that is there. 0 or a negative errno. */
+int management_find(struct management *management);
 
-/* Of the rules in force or, if they have to be loaded, of the file. 0 or -ENOMEM. */
-int observe_management(const struct nft_observed *observed, struct management *ret);
+/* Of the rules in force or, if they have to be loaded, of the file. 0 or a negative
+ * errno. */
+int observe_management(const struct nft_observed *observed, struct management *ret,
+		       struct fault *fault);

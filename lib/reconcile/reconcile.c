@@ -119,7 +119,7 @@ static int look(struct reconcile_run *run, struct fault *fault)
 		r = observe_nft(run->kernel->nfnl, &run->kernel->nft, &run->generation, &run->rules,
 				fault);
 	if (r == 0)
-		r = observe_management(&run->rules, &run->site.facts.management);
+		r = observe_management(&run->rules, &run->site.facts.management, fault);
 	if (r < 0)
 		return r;
 	r = observe_router6(run->kernel->sk, run->site.config,
