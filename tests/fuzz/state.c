@@ -21,8 +21,9 @@ static void read_drains(const struct config *config)
 {
 	_cleanup_(verdicts_done) struct verdicts verdicts = {};
 	_cleanup_(drains_done) struct drains drains = {};
+	struct fault fault = {};
 
-	FUZZ_CHECK(drains_read(DRAINS_PATH, &drains) == 0);
+	FUZZ_CHECK(drains_read(DRAINS_PATH, &drains, &fault) == 0);
 	for (size_t i = 0; i < drains.n; i++)
 		FUZZ_CHECK(drains_find(&drains, drains.v[i].wan) == &drains.v[i]);
 	FUZZ_CHECK(verdicts_new(config->n_wans, &verdicts) == 0);
