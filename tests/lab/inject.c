@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Runs a program, and lets one of its calls to the kernel fail, or one of its allocations.
-// It traces the program and its copies of itself; allocations are counted by inject.so.
+// It traces the program and its copies of itself; allocations are counted by inject-memory.so.
 
 #include "inject.h"
 #include "inject-look.h"
@@ -237,10 +237,16 @@ static void find_program(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	maps = fopen(path, "re");
 	while (maps && fgets(line, sizeof(line), maps)) {
+		char *end;
+		unsigned long from = strtoul(line, &end, 16);
+
 		if (program.base == 0)
-			sscanf(line, "%lx", &program.base);
-		if (strstr(line, " r-xp ") && sscanf(line, "%lx-%lx", &program.from, &program.to))
-			break;
+			program.base = from;
+		if (!strstr(line, " r-xp ") || *end != '-')
+			continue;
+		program.from = from;
+		program.to = strtoul(end + 1, NULL, 16);
+		break;
 	}
 	if (maps)
 		fclose(maps);
@@ -314,13 +320,20 @@ static int trace(void)
 
 static void run(const char *path, char **argv)
 {
+	const char *library = getenv("INJECT_LIBRARY");
+
+	if (!library)
+		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	personality(ADDR_NO_RANDOMIZE);
-	setenv("LD_PRELOAD", getenv("INJECT_LIBRARY"), 1);
+	setenv("LD_PRELOAD", library, 1);
 	unsetenv("INJECT_LIBRARY");
 	setenv("INJECTION", path, 1);
 	if (injection->kind != KIND_MEMORY) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) {
+			perror("inject: ptrace");
+			_exit(125);
+		}
 		raise(SIGSTOP);
 	}
 	execvp(argv[0], argv);
@@ -342,6 +355,8 @@ int main(int argc, char **argv)
 	if (injection == MAP_FAILED)
 		return 126;
 	pid = fork();
+	if (pid < 0)
+		return 126;
 	if (pid == 0)
 		run(argv[1], argv + 2);
 	injection->pid = (uint32_t)pid;

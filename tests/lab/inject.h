@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What inject, its library inject.so and inject.py share: a file that all three map. Which call is
- * to fail, how many there were, and from where each was made.
+ * What inject, its library inject-memory.so and injecting.py share: a file that all three map.
+ * Which call is to fail, how many there were, and from where each was made.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ enum kind {
 
 #define MOST_CALLS 65536
 
-/* inject.py has the same. */
+/* injecting.py has the same. */
 struct injection {
 	uint32_t kind;	 /* of the calls that are counted */
 	uint32_t number; /* the one that fails, from 1; 0: none */
