@@ -25,7 +25,6 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tests/chaos", description=__doc__)
     parser.add_argument("--seed", default="1", help="a text; the same one gives the same events; `random`: a new one")
     parser.add_argument("--events", type=int, default=300, help="how many (default: %(default)s)")
-    parser.add_argument("--lab", action="store_true", help="against the lab, which is the default")
     parser.add_argument("--replay", metavar="FILE", help="play the events of a file that a failure has left")
     parser.add_argument("--shrink", action="store_true", help="with --replay: look for the shortest part that fails")
     parser.add_argument("--jobs", type=int, default=2 * os.cpu_count(), help="labs at once (default: %(default)s)")
@@ -68,7 +67,7 @@ def _quiet(outcome):
 
 def save(name, sequence):
     """Writes a sequence for --replay; returns where."""
-    path = f"{results()}/chaos/{name.replace('/', '-')}.json"
+    path = f"{results()}/chaos-failures/{name.replace('/', '-')}.json"
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write("[\n" + ",\n".join(json.dumps(event) for event in sequence) + "\n]\n")

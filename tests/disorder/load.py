@@ -22,7 +22,7 @@ LATEST = 1000  # packets that a flow remembers
 
 
 class Flow:
-    """A flow under load. `home` is the WAN's name, None before anything is known; `sound` is set by who judges."""
+    """A flow under load. `home` is the WAN's name, None before anything is known."""
 
     kind, inbound = "udp", False
 

@@ -47,6 +47,8 @@ class Play:
                 self._heal()
             except Violation as violation:
                 self.outcome.violation = violation
+            except Exception as error:  # an act that could not be done is no less to look into, and to shorten
+                self.outcome.violation = Violation("error", f"{type(error).__name__}: {error}")
             finally:
                 self.outcome.log = self.site.process.log() if self.site.process else ""
                 self.outcome.packets, self.outcome.checks = self.judge.load.packets, self.judge.checks

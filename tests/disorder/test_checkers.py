@@ -2,7 +2,7 @@
 """Each invariant's checker sees when it doesn't hold: one planted event among others is what a failure comes down to."""
 
 import pytest
-from play import SOON, play, shortest
+from play import play, shortest
 
 SABOTAGES = {
     "I1": {"event": "sabotage_leak"},
@@ -22,13 +22,13 @@ AFTER = [{"event": "reload_base"}]
 @pytest.mark.parametrize("invariant", SABOTAGES)
 def test_a_planted_event_is_seen_and_found(invariant):
     planted = SABOTAGES[invariant]
-    outcome = play([*BEFORE, planted, *AFTER], patience=SOON)
+    outcome = play([*BEFORE, planted, *AFTER])
     assert outcome.violation and outcome.violation.invariant == invariant, (outcome.violation, outcome.log)
 
 
 def test_it_is_all_that_is_left_of_a_sequence():
-    assert shortest([*BEFORE, SABOTAGES["I1"], *AFTER], "I1", seconds=120) == [SABOTAGES["I1"]]
+    assert shortest([*BEFORE, SABOTAGES["I1"], *AFTER], "I1", seconds=600) == [SABOTAGES["I1"]]
 
 
 def test_the_others_alone_break_nothing():
-    assert play([*BEFORE, *AFTER], patience=SOON).violation is None
+    assert play([*BEFORE, *AFTER]).violation is None

@@ -19,18 +19,33 @@ def test_a_few_events_hold(tmp_path):
     assert done.returncode == 0 and "seed short: 4 events in 1 labs" in done.stdout and "failures 0" in done.stdout, done
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return [int(one) for one in file.read().split()]
+def descendants(pid):
+    """The process, and all that it has started."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [pid, *(one for child in file.read().split() for one in descendants(int(child)))]
+    except FileNotFoundError:
+        return []
+
+
+def names(pid):
+    return [name(one) for one in descendants(pid)]
+
+
+def name(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def test_who_is_killed_leaves_nothing_behind(tmp_path):
     with subprocess.Popen([f"{REPO}/tests/chaos", "--events", "240", "--jobs", "2"], stdout=subprocess.DEVNULL,
                           env={**os.environ, "MWAN_RESULTS": str(tmp_path)}) as process:
-        # Two that play, with their labs' processes, and one of Python's own.
-        playing = wait_until(lambda: [one for one in children(process.pid) if children(one)], "it plays")
+        everyone = wait_until(lambda: names(process.pid).count("health-check") >= 2 and descendants(process.pid), "two labs play")
         process.kill()
-    wait_until(lambda: not any(os.path.exists(f"/proc/{one}") for one in playing), "nobody is left")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{one}") for one in everyone), "nobody is left")
 
 
 def test_a_failure_leaves_the_shortest_sequence_which_fails_again(tmp_path):
@@ -39,7 +54,7 @@ def test_a_failure_leaves_the_shortest_sequence_which_fails_again(tmp_path):
     path.write_text(json.dumps(events))
     done = chaos("--replay", str(path), "--shrink", results=tmp_path)
     assert done.returncode == 1 and "FAILED" in done.stdout and "I1: packets left a WAN" in done.stdout, done
-    short = tmp_path / "chaos" / "events-short.json"
+    short = tmp_path / "chaos-failures" / "events-short.json"
     assert json.loads(short.read_text()) == [{"event": "sabotage_leak"}], done
     assert f"tests/chaos --replay {short}" in done.stdout
     assert chaos("--replay", str(short), results=tmp_path).returncode == 1

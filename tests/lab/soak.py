@@ -2,7 +2,7 @@
 """
 The daemon through very many cycles, reloads and failovers: what it keeps in memory and open, early and late.
 
-    for line in soak.run(soak.Size(cycles=100_000, reloads=10_000, failovers=1_000)):
+    for line in soak.run(EARLY, soak.Size(cycles=100_000, reloads=10_000, failovers=1_000)):
         print(line)
 """
 
