@@ -129,6 +129,7 @@ def test_a_lease_is_renewed_and_nobody_else_reaches_the_client_of_dhcp(lab):
             with isp.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
                 server.bind((server4, 67))
                 client.sendto(b"renew", (server4, 67))
+                assert readable(server, PATIENCE), "the renewal"
                 _, peer = server.recvfrom(100)
                 server.sendto(f"ack of {server4}".encode(), peer)
                 assert readable(client, PATIENCE) and client.recv(100) == f"ack of {server4}".encode()
