@@ -102,17 +102,36 @@ def break_base(lab):
 
 # It comes back
 
+def undo(lab, base):
+    """What a test has changed and did not come to undo."""
+    if not lab.router.path(BASE).exists() or lab.router.read(BASE) != base:
+        lab.router.write(BASE, base)
+    for key in FORWARDING:
+        lab.router.sysctl(key, 1)
+    lab.router.sysctls({f"net/ipv4/conf/{one}/src_valid_mark": 1 for one in (wans.LAN, lab.wans[1].interface)})
+    lab.router.sysctls({f"net/ipv{family}/conf/eth0/forwarding": 1 for family in (4, 6)})
+
+
 @pytest.fixture(scope="module")
-def shared(share_lab):
+def watched(share_lab):
     """A lab whose daemon runs, with flows that go on through everything that happens."""
     lab = share_lab(health=wans.QUICK)
+    base = lab.router.read(BASE)
     daemon = lab.daemon()
     daemon.wait_states()
     flows = udp_flows(lab.client, 24, SERVERS4 + SERVERS6)
     assert all(answers(flows))
     lab.router.wait_quiet()
-    yield lab, daemon, flows
+    yield lab, daemon, flows, base
     close_all(flows)
+
+
+@pytest.fixture
+def shared(watched):
+    """The lab, its daemon and its flows, as before again in the end."""
+    lab, daemon, flows, base = watched
+    yield lab, daemon, flows
+    undo(lab, base)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -144,9 +163,18 @@ def test_a_run_loads_what_is_gone_again(without, loss):
 
 
 @pytest.fixture(scope="module")
-def without(share_lab):
-    """Without a daemon."""
-    return share_lab().up()
+def unwatched(share_lab):
+    lab = share_lab().up()
+    return lab, lab.router.read(BASE)
+
+
+@pytest.fixture
+def without(unwatched):
+    """Without a daemon, and as before again in the end."""
+    lab, base = unwatched
+    yield lab
+    undo(lab, base)
+    lab.router.run("update-routes")
 
 
 def errors(flows):
@@ -161,6 +189,13 @@ def behind(lab):
         assert ping(lab.internet, one.address6, STRANGER6)
 
 
+def lead_inside(lab, change):
+    """The providers' routes to the inside, past the translation."""
+    for isp in lab.isps:
+        isp.ip(f"route {change} 10.250.250.0/29 via {isp.wan.address4.split('/')[0]} dev mwan onlink\n"
+               f"route {change} {wans.PREFIX6} via {router_linklocal(isp.wan)} dev mwan\n")
+
+
 def test_what_meets_no_rules_goes_nowhere(without):
     """
     From the loss to the next run: packets of flows, and first ones; of strangers, whose answers would leave with the
@@ -171,22 +206,23 @@ def test_what_meets_no_rules_goes_nowhere(without):
     inbound = [UdpFlow(lab.internet, target, stranger) for one in lab.wans
                for target, stranger in ((one.public4[1], STRANGER4), (one.host(CLIENT6), STRANGER6))]
     sources = [flow.ask().source for flow in outbound + inbound]
-    for isp in lab.isps:
-        isp.ip(f"route replace 10.250.250.0/29 via {isp.wan.address4.split('/')[0]} dev mwan onlink\n"
-               f"route replace {wans.PREFIX6} via {router_linklocal(isp.wan)} dev mwan\n")
-    lab.router.nft("flush ruleset")
-    for flow in outbound + inbound:
-        flow.send()
-    fresh = udp_flows(lab.client, 24, SERVERS4 + SERVERS6)
-    fresh += [UdpFlow(lab.opnsense, one.gateway4, "10.250.250.3") for one in lab.wans]
-    fresh += [UdpFlow(isp, target) for isp in lab.isps for target in ("10.250.250.3", CLIENT6)]
-    for flow in fresh:
-        flow.send()
-    behind(lab)
-    assert lab.leaks() == {} and not [flow for flow in fresh if flow.identity in lab.servers.seen]
-    assert errors(outbound + fresh) == [], "they are only late"
-    lab.router.run("update-routes")
-    assert [flow.ask().source for flow in outbound + inbound] == sources
+    lead_inside(lab, "replace")
+    try:
+        lab.router.nft("flush ruleset")
+        for flow in outbound + inbound:
+            flow.send()
+        fresh = udp_flows(lab.client, 24, SERVERS4 + SERVERS6)
+        fresh += [UdpFlow(lab.opnsense, one.gateway4, "10.250.250.3") for one in lab.wans]
+        fresh += [UdpFlow(isp, target) for isp in lab.isps for target in ("10.250.250.3", CLIENT6)]
+        for flow in fresh:
+            flow.send()
+        behind(lab)
+        assert lab.leaks() == {} and not [flow for flow in fresh if flow.identity in lab.servers.seen]
+        assert errors(outbound + fresh) == [], "they are only late"
+        lab.router.run("update-routes")
+        assert [flow.ask().source for flow in outbound + inbound] == sources
+    finally:
+        lead_inside(lab, "del")
     close_all(outbound + inbound + fresh)
 
 

@@ -267,13 +267,15 @@ def test_tcp_fits_the_tunnel(vpn, family):
     """In both directions, whoever connects; WireGuard's MTU is 1420."""
     lab = vpn.lab
     lab.router.ip(f"link set {site.INTERFACE} mtu 1420\n")
-    lab.router.run("update-routes")
-    with listen(vpn, family=AF[family], port=8443) as server:
-        assert test_mss.connection(server, lab.client, family, site.FAR[family])[1] == (1420, 1420)
-    with listen(lab.client if family == 6 else lab.opnsense, family=AF[family], port=8443) as server:
-        assert test_mss.connection(server, vpn, family, INSIDE[family][0], site.FAR[family])[1] == (1420, 1420)
-    lab.router.ip(f"link set {site.INTERFACE} mtu 1500\n")
-    lab.router.run("update-routes")
+    try:
+        lab.router.run("update-routes")
+        with listen(vpn, family=AF[family], port=8443) as server:
+            assert test_mss.connection(server, lab.client, family, site.FAR[family])[1] == (1420, 1420)
+        with listen(lab.client if family == 6 else lab.opnsense, family=AF[family], port=8443) as server:
+            assert test_mss.connection(server, vpn, family, INSIDE[family][0], site.FAR[family])[1] == (1420, 1420)
+    finally:
+        lab.router.ip(f"link set {site.INTERFACE} mtu 1500\n")
+        lab.router.run("update-routes")
 
 
 def test_the_daemon_follows_the_interface(vpn):
