@@ -35,5 +35,5 @@ def test_each_attack_names_a_test_that_is_there():
 
 
 def test_each_test_of_an_attack_is_in_the_table():
-    files = [re.search(r"(\w+)\.py$", path)[1] for path in glob.glob(f"{HERE}/test_attacks_*.py")]
+    files = [re.search(r"(\w+)\.py$", path)[1] for path in glob.glob(f"{HERE}/test_attacks*.py")]
     assert {test for file in files for test in defined_in(file)} - named_in(text_of("SECURITY.md")) == set()
