@@ -4,14 +4,18 @@ A table of connections that is full keeps out no administrator and calls no WAN 
 probes by echo need no entry in it. The table's size is the whole machine's, so a rule plays that it is full.
 """
 
+import json
 import socket
+import struct
+from contextlib import ExitStack
 
 import pytest
 
 import wans
-from icmp import ping
-from lab import OPNSENSE_LL, SERVERS4, SERVERS6, STRANGER4
-from traffic import PATIENCE, SSH, TcpFlow, UdpFlow, connects, listen, readable, refused, wait_until
+from icmp import checksum, ping
+from lab import OPNSENSE_LL, SERVERS4, SERVERS6, STRANGER4, STRANGER6
+from topology import router_linklocal
+from traffic import PATIENCE, PORT, SSH, TcpFlow, UdpFlow, connects, family_of, listen, readable, refused, wait_until
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -107,13 +111,82 @@ def test_prefixes_are_renewed(lab):
         assert readable(client, PATIENCE)
 
 
+# What of the WANs' packets connection tracking has left out: DHCPv6's answers, and the rest.
+COUNT_UNTRACKED = """
+table inet seen {
+    counter dhcpv6 { }
+    counter rest { }
+    chain prerouting {
+        type filter hook prerouting priority -199; policy accept;
+        iifname { "enatt0.3242", "enwebpass0" } ct state untracked ip6 saddr fe80::/10 udp dport 546 counter name dhcpv6 accept
+        iifname { "enatt0.3242", "enwebpass0" } ct state untracked meta l4proto { tcp, udp } counter name rest
+        iifname { "enatt0.3242", "enwebpass0" } ct state untracked icmp type echo-reply counter name rest
+        iifname { "enatt0.3242", "enwebpass0" } ct state untracked ip6 saddr != fe80::/10 icmpv6 type echo-reply counter name rest
+    }
+}
+"""
+DHCP = [67, 68, 546, 547]
+KNOCKED = [22, 53, *DHCP, 80, 161, 5353, 65535]
+
+
+def untracked(lab, name):
+    """How many packets there were since COUNT_UNTRACKED was loaded: "dhcpv6", or of the "rest"."""
+    listed = json.loads(lab.router.command(["nft", "-j", "list", "counter", "inet", "seen", name]))
+    return listed["nftables"][-1]["counter"]["packets"]
+
+
+def reply(namespace, source, target):
+    """An answer to an echo request that nobody has sent."""
+    family = family_of(target)
+    with namespace.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6) as sock:
+        sock.bind((source, 0))
+        body = struct.pack("!BBHHH", 0 if family == socket.AF_INET else 129, 0, 0, 4242, 1) + b"mwan lab"
+        sock.sendto(body[:2] + struct.pack("!H", checksum(body)) + body[4:], (target, 0))
+
+
+def knock(namespace, source, targets, scope=0):
+    """Datagrams to KNOCKED of each of these addresses, from the ports of DHCP, and as answers of servers."""
+    more = (0, scope) if ":" in source else ()
+    for sport in (*DHCP, 53, 443, 4000):
+        with namespace.socket(family_of(source), socket.SOCK_DGRAM) as sock:
+            sock.bind((source, sport, *more))
+            for target in targets:
+                for port in KNOCKED:
+                    sock.sendto(f"from {source}".encode(), (target, port, *more))
+
+
+def texts(sock):
+    """What has arrived."""
+    found = set()
+    while readable(sock, 0):
+        found.add(sock.recv(100).decode())
+    return found
+
+
 @FAMILIES
 def test_what_is_not_tracked_opens_nothing(lab, family):
     """From a WAN: no SSH, and no way in for who sends from a port of DHCP or an answer that nobody asked for."""
-    with listen(lab.router, AF[family]):
-        for one in lab.wans:
-            own = {4: one.public4[0], 6: one.address6}[family]
-            assert not connects(lab.internet, own, source=STRANGER4 if family == 4 else None)
+    lab.router.nft(COUNT_UNTRACKED)
+    stranger = {4: STRANGER4, 6: STRANGER6}[family]
+    with ExitStack() as stack:
+        socks = {port: stack.enter_context(lab.router.socket(AF[family], socket.SOCK_DGRAM)) for port in KNOCKED}
+        for port, sock in socks.items():
+            sock.bind(("", port))
+        stack.enter_context(listen(lab.router, AF[family]))
+        for isp in lab.isps:
+            own = {4: isp.wan.public4, 6: [isp.wan.address6, isp.wan.edge()]}[family]
+            with isp.entered():
+                scope = socket.if_nametoindex("mwan")
+            knock(lab.internet, stranger, own)
+            knock(isp, {4: isp.wan.gateway4, 6: isp.wan.gateway6}[family], own if family == 4 else [*own, router_linklocal(isp.wan)], scope)
+            for address in own:
+                reply(lab.internet, stranger, address)
+                assert not connects(lab.internet, address, source=stranger)
+            assert ping(lab.internet, own[0], stranger) and ping(isp, own[0])  # behind all of them
+        arrived = {port: found for port, sock in socks.items() if (found := texts(sock))}
+    # Answers of DHCPv6 come from the link; its clients listen on their own address alone.
+    assert arrived == ({546: {"from fe80::1"}} if family == 6 else {})
+    assert (untracked(lab, "dhcpv6") > 0) == (family == 6) and untracked(lab, "rest") == 0
     assert lab.leaks() == {}
 
 
