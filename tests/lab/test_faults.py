@@ -34,17 +34,20 @@ CASES = {
 def judge(record_property):
     """judge(faults, {kind: step}): lets calls fail, and tells how many for the end of the run."""
     def run(faults, kinds):
+        injected = {}
         try:
             for kind, step in kinds.items():
                 calls, places = faults.count(kind)
+                before = faults.injected
                 # A request is told from others by what it asks for, not by where it is made.
                 for number in (range(1, calls + 1) if kind == "refused" else places)[::step]:
                     faults.inject(kind, number)
+                injected[kind] = faults.injected - before
         finally:
             faults.close()
         record_property("faults", (faults.injected, len(faults.complaints)))
         assert not faults.complaints, "\n\n".join(faults.complaints[:5])
-        assert faults.injected > 0
+        assert all(injected.values()), f"of a kind, nothing fails: {injected}"
     return run
 
 
