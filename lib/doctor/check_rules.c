@@ -13,7 +13,7 @@
 #include <netlink/attr.h>
 #include <string.h>
 
-/* The preferences between which others' rules do no harm. */
+/* The first preference after mwan's rules for packets of a WAN. */
 #define PREF_AFTER (PREF_SOURCE + 254)
 
 /* A policy rule that is not mwan's: its selectors and its action. */
@@ -123,8 +123,8 @@ static int on_rule(struct nlmsghdr *message, void *arg)
 	diagnosis_wrong(
 		patient->diagnosis, "rule-ahead",
 		"`ip%s rule %s` stands ahead of mwan's, and takes packets away from their WAN\n"
-		"`ip%s rule del %s`; who needs it can add it after %u, and before %u",
-		option, rule_text(&rule).s, option, rule_text(&rule).s, PREF_AFTER, PREF_OWN);
+		"`ip%s rule del %s`; who needs it can add it after %u",
+		option, rule_text(&rule).s, option, rule_text(&rule).s, PREF_AFTER);
 	return 0;
 }
 

@@ -115,7 +115,8 @@ static int on_route(struct nlmsghdr *message, void *arg)
 
 static bool is_our_action(uint8_t action)
 {
-	return action == FR_ACT_TO_TBL || action == FR_ACT_GOTO || action == FR_ACT_BLACKHOLE;
+	return action == FR_ACT_TO_TBL || action == FR_ACT_GOTO || action == FR_ACT_BLACKHOLE ||
+	       action == FR_ACT_NOP;
 }
 
 static int on_rule(struct nlmsghdr *message, void *arg)

@@ -161,6 +161,8 @@ static void set_action(struct rtnl_rule *rule, const struct object *object)
 	} else if (object->skip_to) {
 		rtnl.rtnl_rule_set_action(rule, FR_ACT_GOTO);
 		rtnl.rtnl_rule_set_goto(rule, object->skip_to);
+	} else if (!object->table) {
+		rtnl.rtnl_rule_set_action(rule, FR_ACT_NOP);
 	} else {
 		rtnl.rtnl_rule_set_action(rule, FR_ACT_TO_TBL);
 		rtnl.rtnl_rule_set_table(rule, object->table);

@@ -23,6 +23,8 @@ int object_cmp(const struct object *a, const struct object *b)
 	COMPARE(a->kind, b->kind);
 	COMPARE(a->family, b->family);
 	COMPARE(a->table, b->table);
+	/* What drops comes last and goes first: what must not meet it is led past it before. */
+	COMPARE(a->drops, b->drops);
 	COMPARE(a->pref, b->pref);
 	r = prefix_cmp(a->prefix, b->prefix);
 	if (r != 0)
@@ -40,7 +42,6 @@ int object_cmp(const struct object *a, const struct object *b)
 	COMPARE(a->to, b->to);
 	COMPARE(a->own, b->own);
 	COMPARE(a->unmarked, b->unmarked);
-	COMPARE(a->drops, b->drops);
 	COMPARE(a->skip_to, b->skip_to);
 	COMPARE(a->odd, b->odd);
 	return 0;
@@ -138,8 +139,10 @@ static void print_rule(const struct object *o, FILE *f)
 		fputs(" blackhole", f);
 	else if (o->skip_to)
 		fprintf(f, " goto %u", o->skip_to);
-	else
+	else if (o->table)
 		fprintf(f, " lookup %u", o->table);
+	else
+		fputs(" nop", f);
 	fprintf(f, " proto %d", RTPROT_MWAN);
 }
 

@@ -56,6 +56,7 @@ struct object {
 	bool unmarked;	  /* only what has the mark 0 */
 	bool drops;	  /* blackhole, instead of looking up a table */
 	uint32_t skip_to; /* the preference to go on at, instead of looking up a table; or 0 */
+	/* With none of these and no table, it does nothing, but be where another one goes on. */
 
 	/* Seen in the kernel with something that we never set: equal to nothing desired. */
 	bool odd;

@@ -327,7 +327,7 @@ static void add_guard(struct net_build *b, enum family family)
 		       .family = af,
 		       .pref = PREF_OWN,
 		       .own = true,
-		       .skip_to = PREF_MAIN,
+		       .skip_to = PREF_SEEN,
 	       });
 	add(b, (struct object){
 		       .kind = OBJECT_RULE,
@@ -336,6 +336,7 @@ static void add_guard(struct net_build *b, enum family family)
 		       .unmarked = true,
 		       .drops = true,
 	       });
+	add(b, (struct object){ .kind = OBJECT_RULE, .family = af, .pref = PREF_SEEN });
 }
 
 int desired_net(const struct site *site, struct object_set *ret)

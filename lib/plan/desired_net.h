@@ -9,10 +9,13 @@
 
 #define PREF_MARK 100	 /* + MARK: packets of a flow */
 #define PREF_SOURCE 1000 /* + MARK: the router's own packets with a WAN's address */
-/* Behind everybody else's rules, and ahead of main: what begins here goes on; then unseen drops. */
-#define PREF_OWN 32764
-#define PREF_UNSEEN 32765
-#define PREF_MAIN 32766 /* the kernel's own */
+/*
+ * What begins here skips the rule by which all goes nowhere that nftables has not seen, and no
+ * other: `ip rule add` gives preferences from 32765 downwards.
+ */
+#define PREF_OWN 32001
+#define PREF_UNSEEN 32002
+#define PREF_SEEN 32003
 
 /* 0 or -ENOMEM. */
 int desired_net(const struct site *site, struct object_set *ret);

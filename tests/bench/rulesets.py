@@ -37,7 +37,7 @@ def masquerade_with_rules(site):
     mwan(site)
     site.router.nft("flush ruleset")
     for family in ("-4", "-6"):
-        site.router.ip("rule del pref 32765\n", family)  # which drops what has no mark
+        site.router.ip("rule del pref 32002\n", family)  # which drops what has no mark
     masquerade(site)
 
 

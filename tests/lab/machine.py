@@ -198,5 +198,5 @@ def rule_text(rule):
     target = f"to {rule['dst']}/{rule.get('dstlen', 128 if ':' in rule['dst'] else 32)} " if "dst" in rule else ""
     mark = f"fwmark {rule['fwmark']}/0xffffffff " if "fwmark" in rule else ""
     own = f"iif {rule['iif']} " if "iif" in rule else ""
-    goto = f"goto {rule['goto']}" if "goto" in rule else "blackhole" if rule.get("action") == "6" else f"lookup {rule['table']}"
+    goto = f"goto {rule['goto']}" if "goto" in rule else "blackhole" if rule.get("action") == "6" else "nop" if "nop" in rule else f"lookup {rule['table']}"
     return f"pref {rule['priority']} {source}{target}{mark}{own}{goto}"

@@ -231,7 +231,7 @@ def test_the_kernel_has_to_check_sources_by_mark(without):
     lab = without
 
     def guards():
-        return [any(rule["priority"] == 32765 for rule in lab.router.own_rules(family)) for family in (4, 6)]
+        return [any(rule["priority"] == 32002 for rule in lab.router.own_rules(family)) for family in (4, 6)]
 
     for interface in (wans.LAN, lab.wans[1].interface):
         lab.router.sysctl(f"net/ipv4/conf/{interface}/src_valid_mark", 0)

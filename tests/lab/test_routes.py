@@ -177,13 +177,22 @@ def test_the_internal_prefix_is_behind_opnsense_everywhere(lab):
         assert routes[wans.ROUTER6]["dev"] == wans.LAN and "gateway" not in routes[wans.ROUTER6]
 
 
+def test_a_rule_of_somebody_elses_with_the_preference_that_ip_gives_it_is_followed(make_lab):
+    """Such as that for the address by which the router is managed."""
+    lab = make_lab()
+    lab.router.ip("rule add from 192.168.50.1 lookup 77\nroute add default via 192.168.50.10 dev eth0 table 77\n")
+    assert "32765:" in lab.router.command(["ip", "rule"])
+    lab.up()
+    assert "via 192.168.50.10" in lab.router.command(["ip", "route", "get", "9.9.9.9", "from", "192.168.50.1"])
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_rules_come_in_the_promised_order(lab, family):
     rules = lab.router.own_rules(family)
     assert [rule_text(rule) for rule in rules if rule["priority"] < 1000] == \
         ["pref 101 fwmark 0x1/0xffffffff lookup 100", "pref 102 fwmark 0x2/0xffffffff lookup 200"]
     assert [rule_text(rule) for rule in rules if rule["priority"] > 1254] == \
-        ["pref 32764 iif lo goto 32766", "pref 32765 fwmark 0/0xffffffff blackhole"]
+        ["pref 32001 iif lo goto 32003", "pref 32002 fwmark 0/0xffffffff blackhole", "pref 32003 nop"]
     sources = {(rule["priority"], rule["src"], rule["table"]) for rule in rules if 1000 < rule["priority"] <= 1254}
     if family == 4:
         assert sources == {(1001, "104.57.226.193", "100"), (1002, "136.25.91.242", "200"), (1002, "136.25.91.243", "200"),

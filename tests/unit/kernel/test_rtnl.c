@@ -227,19 +227,19 @@ START_TEST(a_rule_is_for_what_begins_here_or_has_no_mark)
 {
 	struct object object = { .kind = OBJECT_RULE,
 				 .family = AF_INET6,
-				 .pref = 32764,
+				 .pref = 32001,
 				 .own = true,
-				 .skip_to = 32766 };
+				 .skip_to = 32003 };
 	struct fib_rule_hdr *header = build(object, true, NLM_F_CREATE, sizeof(*header));
 
 	ck_assert_int_eq(header->action, FR_ACT_GOTO);
-	expect_u32(FRA_GOTO, 32766);
+	expect_u32(FRA_GOTO, 32003);
 	ck_assert_str_eq(nla_get_string(tb[FRA_IIFNAME]), "lo");
 	ck_assert_ptr_null(tb[FRA_FWMASK]);
 
 	object = (struct object){ .kind = OBJECT_RULE,
 				  .family = AF_INET,
-				  .pref = 32765,
+				  .pref = 32002,
 				  .unmarked = true,
 				  .drops = true };
 	header = build(object, true, NLM_F_CREATE, sizeof(*header));
@@ -247,6 +247,11 @@ START_TEST(a_rule_is_for_what_begins_here_or_has_no_mark)
 	expect_u32(FRA_FWMARK, 0);
 	expect_u32(FRA_FWMASK, UINT32_MAX);
 	ck_assert_ptr_null(tb[FRA_IIFNAME]);
+	ck_assert_ptr_null(tb[FRA_GOTO]);
+
+	object = (struct object){ .kind = OBJECT_RULE, .family = AF_INET, .pref = 32003 };
+	header = build(object, true, NLM_F_CREATE, sizeof(*header));
+	ck_assert_int_eq(header->action, FR_ACT_NOP);
 	ck_assert_ptr_null(tb[FRA_GOTO]);
 }
 END_TEST
