@@ -179,6 +179,19 @@ static void note(struct asker *asker, struct addr addr, const uint8_t mac[ETH_AL
 		(void)!APPEND(answers->v, answers->n, answer);
 }
 
+/*
+ * True when the sender of a frame may say that this hardware address is its own. Of a pair of
+ * routers, the one that has a virtual router's names that, and may send from its own (FreeBSD
+ * does).
+ */
+static bool may_claim(const uint8_t mac[ETH_ALEN], const struct sockaddr_ll *from)
+{
+	struct neighbour claimed = { .mac_len = ETH_ALEN };
+
+	memcpy(claimed.mac, mac, ETH_ALEN);
+	return memcmp(mac, from->sll_addr, ETH_ALEN) == 0 || neighbour_is_shared(&claimed);
+}
+
 static void take_arp(struct asker *asker, const uint8_t *packet, size_t size,
 		     const struct sockaddr_ll *from)
 {
@@ -189,8 +202,8 @@ static void take_arp(struct asker *asker, const uint8_t *packet, size_t size,
 		return;
 	memcpy(&arp, packet, sizeof(arp));
 	memcpy(&addr.in, arp.arp_spa, sizeof(addr.in));
-	if (memcmp(arp.arp_sha, from->sll_addr, sizeof(arp.arp_sha)) == 0)
-		note(asker, addr, from->sll_addr);
+	if (may_claim(arp.arp_sha, from))
+		note(asker, addr, arp.arp_sha);
 }
 
 /* An answer to a question that named its sender's hardware address need not name its own. */
@@ -212,10 +225,10 @@ static void take_advertisement(struct asker *asker, const uint8_t *packet, size_
 	/* The hop limit says that it comes from the link. */
 	if (it.ip.ip6_hlim != 255 || !(it.advert.nd_na_flags_reserved & ND_NA_FLAG_SOLICITED))
 		return;
-	if (it.option.nd_opt_type == ND_OPT_TARGET_LINKADDR &&
-	    memcmp(it.mac, from->sll_addr, sizeof(it.mac)) != 0)
-		return;
-	note(asker, addr, from->sll_addr);
+	if (it.option.nd_opt_type != ND_OPT_TARGET_LINKADDR)
+		note(asker, addr, from->sll_addr);
+	else if (may_claim(it.mac, from))
+		note(asker, addr, it.mac);
 }
 
 void asker_take(struct asker *asker)

@@ -96,6 +96,7 @@ static struct addr take_echo(int fd, uint16_t id)
 
 /* What is known while the link is asked. */
 struct search {
+	struct nl_sock *sk;
 	const struct config *config;
 	unsigned ifindex;
 	struct addr current; /* what our routes use, or AF_UNSPEC */
@@ -191,12 +192,34 @@ static void take(struct search *search)
 	judge(search);
 }
 
+/*
+ * Those that the kernel takes to be OPNsense's may be anybody's: they have to answer, too. It may
+ * get to know them only now.
+ */
+static void suspect(struct search *search)
+{
+	_cleanup_(neighbours_done) struct neighbours neighbours = {};
+	const struct neighbour *machine;
+
+	if (!search->asker || observe_neighbours(search->sk, search->ifindex, &neighbours) < 0)
+		return;
+	machine = router6_machine(search->config, &neighbours);
+	for (size_t i = 0; machine && i < neighbours.n; i++) {
+		const struct neighbour *it = &neighbours.v[i];
+
+		if (it->addr.family == AF_INET6 && addr_is_linklocal(it->addr) &&
+		    (neighbour_same_mac(it, machine) || neighbour_is_shared(it)))
+			asker_ask(search->asker, it->addr);
+	}
+}
+
 /* Asks every 250 ms until it is found, or until the deadline. */
 static void ask_until(struct search *search, uint64_t deadline)
 {
 	while (!search->found.family && now_ms() < deadline) {
 		uint64_t pause = now_ms() + 250;
 
+		suspect(search);
 		ask(search);
 		for (uint64_t now = now_ms(); now < pause && now < deadline; now = now_ms()) {
 			struct pollfd wait[] = {
@@ -211,19 +234,6 @@ static void ask_until(struct search *search, uint64_t deadline)
 			if (search->found.family)
 				break;
 		}
-	}
-}
-
-/* Those that the kernel takes to be OPNsense's may be anybody's: they have to answer, too. */
-static void suspect(struct search *search, const struct neighbours *neighbours,
-		    const struct neighbour *machine)
-{
-	for (size_t i = 0; search->asker && machine && i < neighbours->n; i++) {
-		const struct neighbour *it = &neighbours->v[i];
-
-		if (it->addr.family == AF_INET6 && addr_is_linklocal(it->addr) &&
-		    (neighbour_same_mac(it, machine) || neighbour_is_shared(it)))
-			asker_ask(search->asker, it->addr);
 	}
 }
 
@@ -280,9 +290,9 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 		    struct asker **asker, struct facts *facts, struct fault *fault)
 {
 	_cleanup_(neighbours_done) struct neighbours neighbours = {};
-	struct search search = { .config = config,
-				 .ifindex = facts->lan.link.index,
-				 .current = current };
+	struct search search = {
+		.sk = sk, .config = config, .ifindex = facts->lan.link.index, .current = current
+	};
 	const struct neighbour *router, *known;
 	bool wrong;
 	int r;
@@ -311,7 +321,6 @@ int observe_router6(struct nl_sock *sk, const struct config *config, struct addr
 	r = open_asker(sk, config, search.ifindex, asker);
 	if (r == 0) {
 		search.asker = *asker;
-		suspect(&search, &neighbours, router);
 		r = search_link(&search, wait, facts);
 	}
 	if (r < 0)

@@ -21,8 +21,11 @@ def port(name, mac, addresses="", options=""):
 
 @pytest.fixture
 def pair(make_lab):
-    """pair(*, linklocal, **config): a lab where the master and the backup hang on one switch with the router."""
-    def make(*, linklocal=None, **config):
+    """
+    pair(*, linklocal, frames, **config): a lab where the master and the backup hang on one switch with the router.
+    FreeBSD answers ARP for the shared address in frames of the machine's own.
+    """
+    def make(*, linklocal=None, frames=None, **config):
         lab = make_lab(**config)
         lab.opnsense.sysctls({"net/ipv4/conf/all/arp_ignore": 1, "net/ipv4/conf/all/arp_announce": 2,
                               "net/ipv4/conf/all/rp_filter": 0, "net/ipv4/conf/default/rp_filter": 0})
@@ -34,6 +37,9 @@ def pair(make_lab):
                         + port("carp4", "00:00:5e:00:01:01", "10.250.250.2/32", "addrgenmode none")
                         + "route add default via 10.250.250.1 dev wan0\n")
         lab.opnsense.ip(f"route add default via {ROUTER_LL} dev wan0\n", 6)
+        if frames == "the machine's own":
+            lab.opnsense.nft("table bridge pair { chain out { type filter hook prerouting priority 0; ether type arp "
+                             "ether saddr 00:00:5e:00:01:01 ether saddr set 02:00:00:00:0b:01; }; }\n")
         if linklocal:
             lab.opnsense.ip(port("carp6", "00:00:5e:00:01:06", f"{linklocal}/64", "addrgenmode none"), 6)
         return lab
@@ -67,8 +73,9 @@ def test_a_pair_without_a_shared_link_local_is_named_with_the_fix(pair):
     assert result.code == 0 and "<4>10.250.250.2 is shared by a pair" in result.err, result
 
 
-def test_a_shared_link_local_is_found_and_followed(pair):
-    lab = pair(linklocal=SHARED)
+@pytest.mark.parametrize("frames", ["the machine's own", "the shared address's"])
+def test_a_shared_link_local_is_found_and_followed(pair, frames):
+    lab = pair(linklocal=SHARED, frames=frames)
     lab.opnsense.command(["ping", "-6", "-c", "1", "-I", "carp6", ROUTER_LL])  # as one does that has something to send
     daemon = lab.daemon()
     daemon.wait(lambda: gateways(lab) == {SHARED}, "found")
