@@ -50,7 +50,7 @@ int prefixes_read(const struct config *config, struct npt_state *ret)
 		return r;
 
 	r = file_read(PREFIXES_PATH, &text);
-	if (r == -ENOMEM)
+	if (fault_is_machines(r))
 		return r;
 	/* As if it were gone; this run makes it again. */
 	if (r < 0 && r != -ENOENT)
