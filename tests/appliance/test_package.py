@@ -55,7 +55,7 @@ class Bare(Appliance):
     def _make_router(self):
         router = Container([debian(self.release)])
         router.write("/etc/machine-id", "6d77616e6d77616e6d77616e6d77616e\n")
-        for unit in ("wpa_supplicant", "ssh", "systemd-logind", "inadyn"):
+        for unit in ("wpa_supplicant", "ssh", "systemd-logind", "inadyn", "radvd", "wide-dhcpv6-server"):
             router.path(f"/etc/systemd/system/{unit}.service").symlink_to("/dev/null")
         # There is nowhere to get more from.
         router.write("/etc/apt/apt.conf.d/offline", 'APT::Install-Recommends "false";\n')
