@@ -16,7 +16,7 @@ VLAN = 3242
 OURS = (r" (load-ruleset|update-\w+|health-check|wpa[\w-]*|bringup-\S+|networkd-dispatcher|mwan-trace|\(?udev\S+|"
         r"systemd-(udevd|networkd|modules-load|sysctl))\[|systemd\[1\]: \S*(mwan|wpa|nftables|bringup|en\w+0)")
 EXPECTED = (r"no delegated IPv6 prefix|no IPv[46] gateway|there is no interface|no carrier|no delegated prefix|"
-            r"nobody answers for router6_linklocal")
+            r"nobody answers for router6_linklocal|authentication is under way")
 OFFLOAD = """
     flowtable fast {
         hook ingress priority filter
