@@ -24,7 +24,7 @@ def descendants(pid):
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             return [pid, *(one for child in file.read().split() for one in descendants(int(child)))]
-    except FileNotFoundError:
+    except OSError:  # it has ended
         return []
 
 
@@ -36,15 +36,17 @@ def name(pid):
     try:
         with open(f"/proc/{pid}/comm", encoding="ascii") as file:
             return file.read().strip()
-    except FileNotFoundError:
+    except OSError:  # it has ended
         return ""
 
 
 def test_who_is_killed_leaves_nothing_behind(tmp_path):
     with subprocess.Popen([f"{REPO}/tests/chaos", "--events", "240", "--jobs", "2"], stdout=subprocess.DEVNULL,
                           env={**os.environ, "MWAN_RESULTS": str(tmp_path)}) as process:
-        everyone = wait_until(lambda: names(process.pid).count("health-check") >= 2 and descendants(process.pid), "two labs play")
-        process.kill()
+        try:
+            everyone = wait_until(lambda: names(process.pid).count("health-check") >= 2 and descendants(process.pid), "two labs play")
+        finally:
+            process.kill()
     wait_until(lambda: not any(os.path.exists(f"/proc/{one}") for one in everyone), "nobody is left")
 
 
