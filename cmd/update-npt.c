@@ -51,7 +51,7 @@ static int parse_request(const struct cli *cli, const struct config *config,
 		return fault_set(fault, -EINVAL,
 				 "update-npt: \"%s\" is not an IPv6 prefix like 2001:db8:a::/60",
 				 prefix);
-	r = prefixes_read(config, &kept);
+	r = prefixes_read(config, &kept, fault);
 	if (r < 0)
 		return r;
 	wan = request->prefixes.only - config->wans;

@@ -64,8 +64,9 @@ size_t patient_wan(const struct patient *patient, unsigned ifindex)
 static bool prefixes_have_changed(const struct patient *patient)
 {
 	_cleanup_(npt_state_done) struct npt_state kept = {};
+	struct fault fault = {};
 
-	if (prefixes_read(patient->config, &kept) < 0)
+	if (prefixes_read(patient->config, &kept, &fault) < 0)
 		return true;
 	for (size_t i = 0; i < patient->config->n_wans; i++)
 		if (prefix_cmp(kept.delegated[i], patient->site->npt.delegated[i]) != 0)

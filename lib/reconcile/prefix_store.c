@@ -38,7 +38,7 @@ static void read_line(const struct config *config, char *line, struct npt_state 
 	}
 }
 
-int prefixes_read(const struct config *config, struct npt_state *ret)
+int prefixes_read(const struct config *config, struct npt_state *ret, struct fault *fault)
 {
 	_cleanup_(npt_state_done) struct npt_state npt = {};
 	_cleanup_(freep) char *text = NULL;
@@ -51,7 +51,7 @@ int prefixes_read(const struct config *config, struct npt_state *ret)
 
 	r = file_read(PREFIXES_PATH, &text);
 	if (fault_is_machines(r))
-		return r;
+		return fault_set(fault, r, "%s: %s", PREFIXES_PATH, strerror(-r));
 	/* As if it were gone; this run makes it again. */
 	if (r < 0 && r != -ENOENT)
 		log_event(LOG_WARNING, EVENT_PREFIXES_UNREADABLE, NULL,

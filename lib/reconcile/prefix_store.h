@@ -6,8 +6,10 @@
 
 #include "model/npt.h"
 
-/* The prefixes of the last run; a file that is missing or can't be read means none. 0 or -ENOMEM.
+/*
+ * The prefixes of the last run; what is missing or no file means none. 0, or a negative errno with
+ * a fault when it can't be read now.
  */
-int prefixes_read(const struct config *config, struct npt_state *ret);
+int prefixes_read(const struct config *config, struct npt_state *ret, struct fault *fault);
 /* 0, or a negative errno with a fault. */
 int prefixes_write(const struct config *config, const struct npt_state *npt, struct fault *fault);

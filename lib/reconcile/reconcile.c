@@ -324,7 +324,7 @@ static int prepare(struct reconcile_run *run, struct fault *fault)
 	_cleanup_(npt_state_done) struct npt_state kept = {};
 	int r;
 
-	r = prefixes_read(run->site.config, &kept);
+	r = prefixes_read(run->site.config, &kept, fault);
 	if (r == 0)
 		r = prefixes_resolve(run->site.config, &run->request->prefixes, &kept,
 				     clock_us(CLOCK_BOOTTIME), &run->npt, &run->bad_prefix);

@@ -37,7 +37,7 @@ static void read_prefixes(const struct config *config)
 	_cleanup_(npt_state_done) struct npt_state npt = {};
 	struct fault fault = {};
 
-	FUZZ_CHECK(prefixes_read(config, &npt) == 0);
+	FUZZ_CHECK(prefixes_read(config, &npt, &fault) == 0);
 	/* What is delegated is judged later, with the reason for refusing it. */
 	for (size_t i = 0; i < config->n_wans; i++)
 		FUZZ_CHECK(npt.lost[i].len == 0 || npt_check(config, i, npt.lost[i], &fault) == 0);
