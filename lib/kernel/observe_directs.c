@@ -33,7 +33,7 @@ void observe_direct_link(const struct config *config, struct nlmsghdr *message,
 		inet6 = netlink_inet6_conf(message);
 		direct->link.index = info->ifi_index;
 		snprintf(direct->link.name, sizeof(direct->link.name), "%s", names->v[0]);
-		direct->mtu = mtu ? nla_get_u32(mtu) : 0;
+		direct->mtu = netlink_u32(mtu);
 		/* WireGuard's has no link-local address. */
 		direct->takes[IPV4] = info->ifi_flags & IFF_UP;
 		direct->takes[IPV6] =
