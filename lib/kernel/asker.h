@@ -2,7 +2,8 @@
 /*
  * Who on a link answers for an address. The kernel believes what anybody there says, asked or not.
  * Here, an answer counts if it is one to a question of ours, and if its frame comes from the
- * hardware address that it names: whoever makes one up for another machine has to forge frames.
+ * hardware address that it names, or that is a virtual router's: whoever makes one up for another
+ * machine has to forge frames.
  */
 #pragma once
 

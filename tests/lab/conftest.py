@@ -17,7 +17,8 @@ PROGRAMS = ["update-routes", "update-npt", "health-check", "mwan-trace", "wpa-ac
             "bringup-att-vlan"]
 # Workers take files in order: none is left alone with a long one at the end.
 LONGEST = ["test_health_missing", "test_doctor", "test_doctor_host", "test_faults", "test_port", "test_failing", "test_converge",
-           "test_attacks", "test_robust", "test_npt", "test_routes", "test_manuals", "test_health_notify", "test_health_daemon", "test_health_events", "test_health_flows"]
+           "test_attacks", "test_robust", "test_npt", "test_routes", "test_manuals", "test_health_notify", "test_health_daemon",
+           "test_health_events", "test_health_flows"]
 
 
 def pytest_configure(config):
