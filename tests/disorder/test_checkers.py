@@ -2,7 +2,7 @@
 """Each invariant's checker sees when it doesn't hold: one planted event among others is what a failure comes down to."""
 
 import pytest
-from play import play, shortest
+from play import SOON, play, shortest
 
 SABOTAGES = {
     "I1": {"event": "sabotage_leak"},
@@ -22,7 +22,8 @@ AFTER = [{"event": "reload_base"}]
 @pytest.mark.parametrize("invariant", SABOTAGES)
 def test_a_planted_event_is_seen_and_found(invariant):
     planted = SABOTAGES[invariant]
-    outcome = play([*BEFORE, planted, *AFTER])
+    # What never comes right is waited for to the end; other labs keep the machine busy.
+    outcome = play([*BEFORE, planted, *AFTER], patience=2 * SOON)
     assert outcome.violation and outcome.violation.invariant == invariant, (outcome.violation, outcome.log)
 
 
